@@ -1,0 +1,2 @@
+//! The ingest program.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The rollup program.
+fn main() {}

@@ -1,0 +1,3 @@
+//! What the programs of chiso agree on: the event and its rules, calendars, units, reference data, tables.
+
+pub mod calendar;
