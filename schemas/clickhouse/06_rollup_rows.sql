@@ -1,0 +1,37 @@
+-- Rows of contract section 6 for kept periods. version = epoch << 32 | step: made of no clock.
+-- One block is one part of this unpartitioned table: readers see a step whole or not at all.
+CREATE TABLE IF NOT EXISTS rollup_rows
+(
+    calendar            LowCardinality(String)     COMMENT 'civil or legal',
+    period              LowCardinality(String)     COMMENT 'period id',
+    period_start        Date32                     COMMENT 'first day of the period',
+    period_end          Date32                     COMMENT 'last day of the period',
+    level               Enum8('ward' = 1, 'district' = 2, 'province' = 3, 'country' = 4) COMMENT 'level of the area',
+    area_code           LowCardinality(String)     COMMENT 'code of the area, valid on period_end',
+    area_id             LowCardinality(String)     COMMENT 'unit id of the area, VN for the country',
+    area_name           LowCardinality(String)     COMMENT 'name of the area on period_end',
+    indicator           LowCardinality(String)     COMMENT 'indicator code',
+    kind                LowCardinality(String)     COMMENT 'flow, flow_ratio, stock or stock_ratio',
+    value               Nullable(Decimal(38, 6))   COMMENT 'number of a flow or stock',
+    numerator           Nullable(Decimal(38, 6))   COMMENT 'upper part of a ratio',
+    denominator         Nullable(Decimal(38, 6))   COMMENT 'lower part of a ratio',
+    percent             Nullable(Decimal(76, 2))   COMMENT '100 * numerator / denominator, half up; never 100 or 0 by rounding; null if the denominator is 0',
+    stated_percent      Nullable(Decimal(38, 6))   COMMENT 'ward only: percent stated by a source that knows no parts',
+    as_of               Nullable(Date32)           COMMENT 'greatest date of a counted fact',
+    carried             Bool                       COMMENT 'a counted state is older than the period',
+    approximate         Bool                       COMMENT 'a counted fact came through a divided predecessor',
+    qualified           Bool                       COMMENT 'a counted fact has a qualifier other than exact',
+    records             UInt64                     COMMENT 'effective records counted',
+    source_set          Array(LowCardinality(String)) COMMENT 'distinct sources counted',
+    wards_reporting     UInt32                     COMMENT 'wards of the area with a number',
+    wards_percent_only  UInt32                     COMMENT 'wards of the area with a stated percent only',
+    wards_expected      UInt32                     COMMENT 'wards of the area valid on period_end',
+    target              Nullable(Decimal(38, 6))   COMMENT 'number of the target that applies',
+    status              Enum8('' = 0, 'met' = 1, 'not_met' = 2) COMMENT 'met or not_met; empty if there is no target or nothing to compare',
+    gone                Bool                       COMMENT 'true: the row no longer exists; views hide it',
+    version             UInt64                     COMMENT 'epoch << 32 | step of the pass that wrote it'
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (calendar, period, indicator, level, area_id)
+SETTINGS index_granularity = 2048, non_replicated_deduplication_window = 10000
+COMMENT 'period rollups; read them through the view rollups';

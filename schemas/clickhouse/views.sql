@@ -1,0 +1,167 @@
+-- What analysts read (contract section 6). Made anew by every migrate.
+CREATE OR REPLACE VIEW events
+(
+    date         Date32                        COMMENT 'local day (UTC+07:00) that the number belongs to',
+    indicator    LowCardinality(String)        COMMENT 'indicator code',
+    ward         LowCardinality(String)        COMMENT 'ward code as valid on date; codes are reused, see units',
+    source       LowCardinality(String)        COMMENT 'system that states the fact',
+    record       String                        COMMENT 'identity of the fact within its source',
+    revision     UInt32                        COMMENT 'revision of the effective statement',
+    time         DateTime64(3, 'UTC')          COMMENT 'when the source made it',
+    id           String                        COMMENT 'CloudEvents id of it',
+    value        Nullable(Decimal(38, 6))      COMMENT 'number of a flow or stock',
+    numerator    Nullable(Decimal(38, 6))      COMMENT 'upper part of a ratio',
+    denominator  Nullable(Decimal(38, 6))      COMMENT 'lower part of a ratio',
+    percent      Nullable(Decimal(38, 6))      COMMENT 'percent of a ratio whose source knows no parts',
+    qualifier    Enum8('exact' = 0, 'approximately' = 1, 'more_than' = 2, 'at_least' = 3) COMMENT 'how exact the number is',
+    dimensions   Map(String, String)           COMMENT 'breakdown of the fact',
+    arrived      DateTime64(3, 'UTC')          COMMENT 'Kafka timestamp of its first arrival'
+)
+AS
+SELECT date, indicator, ward, source, record,
+       statement.1 AS revision, statement.2 AS time, statement.3 AS id, statement.4 AS value, statement.5 AS numerator,
+       statement.6 AS denominator, statement.7 AS percent, statement.8 AS qualifier, statement.9 AS dimensions, statement.10 AS arrived
+FROM
+(
+    SELECT date, indicator, ward, source, record,
+           argMax(tuple(revision, time, id, value, numerator, denominator, percent, qualifier, dimensions, arrived, retracted), tuple(version, keep)) AS statement
+    FROM event_log
+    GROUP BY date, indicator, ward, source, record
+)
+WHERE NOT statement.11
+COMMENT 'effective, unretracted facts: one row a record and cell';
+
+CREATE OR REPLACE VIEW rejected_events
+(
+    topic       LowCardinality(String)  COMMENT 'Kafka topic',
+    partition   Int32                   COMMENT 'Kafka partition',
+    offset      Int64                   COMMENT 'Kafka offset',
+    reason      LowCardinality(String)  COMMENT 'the first rule that the message breaks',
+    detail      String                  COMMENT 'the field and the value, for a person',
+    source      Nullable(String)        COMMENT 'CloudEvents source, where it could be read',
+    id          Nullable(String)        COMMENT 'CloudEvents id, where it could be read',
+    key         Nullable(String)        COMMENT 'message key, byte for byte',
+    headers     Array(Tuple(name String, value Nullable(String))) COMMENT 'message headers in order, byte for byte',
+    raw         Nullable(String)        COMMENT 'message value, byte for byte; null if there was none',
+    arrived     DateTime64(3, 'UTC')    COMMENT 'Kafka timestamp of the message',
+    generation  UInt32                  COMMENT 'generation of the reference data that refused it'
+)
+AS
+SELECT topic, partition, offset, reason, detail, source, id, key, headers, raw, arrived, generation FROM rejected_log FINAL
+COMMENT 'refused messages, whole: one row a topic, partition and offset';
+
+CREATE OR REPLACE VIEW rollups
+(
+    calendar            LowCardinality(String)     COMMENT 'civil or legal',
+    period              LowCardinality(String)     COMMENT 'period id, for instance 2025-H2',
+    period_start        Date32                     COMMENT 'first day of the period',
+    period_end          Date32                     COMMENT 'last day of the period',
+    level               Enum8('ward' = 1, 'district' = 2, 'province' = 3, 'country' = 4) COMMENT 'level of the area',
+    area_code           LowCardinality(String)     COMMENT 'code of the area, valid on period_end',
+    area_id             LowCardinality(String)     COMMENT 'unit id of the area, VN for the country',
+    area_name           LowCardinality(String)     COMMENT 'name of the area on period_end',
+    indicator           LowCardinality(String)     COMMENT 'indicator code',
+    kind                LowCardinality(String)     COMMENT 'flow, flow_ratio, stock or stock_ratio',
+    value               Nullable(Decimal(38, 6))   COMMENT 'number of a flow or stock',
+    numerator           Nullable(Decimal(38, 6))   COMMENT 'upper part of a ratio',
+    denominator         Nullable(Decimal(38, 6))   COMMENT 'lower part of a ratio',
+    percent             Nullable(Decimal(76, 2))   COMMENT '100 * numerator / denominator, half up; never 100 or 0 by rounding; null if the denominator is 0',
+    stated_percent      Nullable(Decimal(38, 6))   COMMENT 'ward only: percent stated by a source that knows no parts',
+    as_of               Nullable(Date32)           COMMENT 'greatest date of a counted fact',
+    carried             Bool                       COMMENT 'a counted state is older than the period',
+    approximate         Bool                       COMMENT 'a counted fact came through a divided predecessor',
+    qualified           Bool                       COMMENT 'a counted fact has a qualifier other than exact',
+    records             UInt64                     COMMENT 'effective records counted',
+    sources             UInt64                     COMMENT 'distinct sources counted',
+    wards_reporting     UInt32                     COMMENT 'wards of the area with a number',
+    wards_percent_only  UInt32                     COMMENT 'wards of the area with a stated percent only',
+    wards_expected      UInt32                     COMMENT 'wards of the area valid on period_end',
+    target              Nullable(Decimal(38, 6))   COMMENT 'number of the target that applies',
+    status              Enum8('' = 0, 'met' = 1, 'not_met' = 2) COMMENT 'met or not_met; empty if there is no target or nothing to compare',
+    complete_through    Nullable(DateTime64(3, 'UTC')) COMMENT 'every message that lay in Kafka at that moment is in this row, refused, or a repeat'
+)
+AS
+SELECT calendar, period, period_start, period_end, level, area_code, area_id, area_name, indicator, kind, value, numerator, denominator,
+       percent, stated_percent, as_of, carried, approximate, qualified, records, length(source_set) AS sources, wards_reporting,
+       wards_percent_only, wards_expected, target, status, (SELECT max(complete_through) FROM passes) AS complete_through
+FROM rollup_rows FINAL
+WHERE NOT gone
+COMMENT 'figures of kept periods: one row a calendar, period, level, area and indicator';
+
+CREATE OR REPLACE VIEW indicators
+(
+    code                 LowCardinality(String)  COMMENT 'indicator code',
+    tier                 LowCardinality(String)  COMMENT 'core or extended',
+    name_vi              String                  COMMENT 'Vietnamese name',
+    name_en              String                  COMMENT 'English name',
+    pillar               LowCardinality(String)  COMMENT 'pillar of digital transformation, in Vietnamese',
+    kind                 LowCardinality(String)  COMMENT 'flow, flow_ratio, stock or stock_ratio',
+    numerator_meaning    String                  COMMENT 'what the value or numerator counts, in Vietnamese',
+    denominator_meaning  String                  COMMENT 'what the denominator counts, in Vietnamese',
+    unit                 LowCardinality(String)  COMMENT 'unit of the number, in Vietnamese',
+    direction            LowCardinality(String)  COMMENT 'which direction is better: higher, lower, neutral',
+    carry_days           UInt32                  COMMENT 'days for which a state is carried forward',
+    may_exceed           Bool                    COMMENT 'whether a ratio may exceed 100 percent',
+    dimensions           String                  COMMENT 'JSON object: allowed keys, each with * or the list of its values'
+)
+AS
+SELECT code, tier, name_vi, name_en, pillar, kind, numerator_meaning, denominator_meaning, unit, direction, carry_days, may_exceed, dimensions
+FROM reference_indicators FINAL WHERE generation = (SELECT max(generation) FROM generations)
+COMMENT 'indicator catalogue';
+
+CREATE OR REPLACE VIEW units
+(
+    unit_id         String                  COMMENT 'level letter, code, @, valid_from',
+    code            LowCardinality(String)  COMMENT 'code of the unit; codes are reused, the id is not',
+    level           LowCardinality(String)  COMMENT 'ward, district or province',
+    name            String                  COMMENT 'newest name',
+    type            LowCardinality(String)  COMMENT 'newest type, in Vietnamese',
+    parent_unit_id  String                  COMMENT 'unit above it, empty for a province',
+    valid_from      Date32                  COMMENT 'first day; 1900-01-01 = since before this data set',
+    valid_to        Date32                  COMMENT 'last day; 2299-12-31 = still valid'
+)
+AS
+SELECT unit_id, code, level, name, type, parent_unit_id, valid_from, valid_to
+FROM reference_units FINAL WHERE generation = (SELECT max(generation) FROM generations)
+COMMENT 'administrative units, each in one interval of validity';
+
+CREATE OR REPLACE VIEW lineage
+(
+    old_unit_id     String                  COMMENT 'unit that ended',
+    new_unit_id     String                  COMMENT 'unit that it went into',
+    relation        LowCardinality(String)  COMMENT 'whole, part-default or part',
+    effective_from  Date32                  COMMENT 'first day of the new unit'
+)
+AS
+SELECT old_unit_id, new_unit_id, relation, effective_from
+FROM reference_lineage FINAL WHERE generation = (SELECT max(generation) FROM generations)
+COMMENT 'mergers and divisions';
+
+CREATE OR REPLACE VIEW sources
+(
+    source      String         COMMENT 'CloudEvents source',
+    name        String         COMMENT 'Vietnamese name of the system',
+    priority    UInt32         COMMENT 'the smallest that has a state is authoritative',
+    indicators  Array(String)  COMMENT 'indicators it may state; * = all',
+    wards       Array(String)  COMMENT 'unit subtrees it may speak for; * = all',
+    topics      Array(String)  COMMENT 'topics it may arrive by; * = all'
+)
+AS
+SELECT source, name, priority, indicators, wards, topics
+FROM reference_sources FINAL WHERE generation = (SELECT max(generation) FROM generations)
+COMMENT 'source registry';
+
+CREATE OR REPLACE VIEW targets
+(
+    indicator   LowCardinality(String)  COMMENT 'indicator code',
+    calendar    LowCardinality(String)  COMMENT 'civil or legal',
+    period      LowCardinality(String)  COMMENT 'period id, period type or *',
+    area_id     String                  COMMENT 'unit id or VN',
+    scope       LowCardinality(String)  COMMENT 'self = the row of the area, wards = every ward below it',
+    comparison  LowCardinality(String)  COMMENT '>=, <= or =',
+    number      Decimal(38, 6)          COMMENT 'number compared with'
+)
+AS
+SELECT indicator, calendar, period, area_id, scope, comparison, number
+FROM reference_targets FINAL WHERE generation = (SELECT max(generation) FROM generations)
+COMMENT 'target registry';
