@@ -1,3 +1,6 @@
 //! What the programs of chiso agree on: the event and its rules, calendars, units, reference data, tables.
 
 pub mod calendar;
+pub mod number;
+pub mod event;
+pub mod reference;
