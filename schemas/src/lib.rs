@@ -4,3 +4,6 @@ pub mod calendar;
 pub mod number;
 pub mod event;
 pub mod reference;
+pub mod settings;
+pub mod store;
+pub mod logging;

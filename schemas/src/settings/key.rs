@@ -1,0 +1,114 @@
+//! Every setting by name: its key in a file, its environment variable, its default and what to write.
+
+use std::fmt;
+
+/// One setting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// Section of the file.
+    pub section: &'static str,
+    /// Name within the section.
+    pub name: &'static str,
+    /// The value where nobody gives one, as written in TOML; empty if there is none.
+    pub default: &'static str,
+    /// What to write.
+    pub write: &'static str,
+}
+
+impl Key {
+    const fn new(section: &'static str, name: &'static str, default: &'static str, write: &'static str) -> Self {
+        Self { section, name, default, write }
+    }
+
+    /// `kafka.brokers`
+    pub fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+
+    /// `CHISO__KAFKA__BROKERS`
+    pub fn variable(&self) -> String {
+        variable(&self.path())
+    }
+}
+
+/// The environment variable of a dotted path.
+pub(super) fn variable(path: &str) -> String {
+    format!("{PREFIX}__{}", path.replace('.', "__").to_uppercase())
+}
+
+/// What the environment variables of settings begin with.
+pub(super) const PREFIX: &str = "CHISO";
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.path(), self.variable())
+    }
+}
+
+/// Kafka brokers to begin with.
+pub const KAFKA_BROKERS: Key =
+    Key::new("kafka", "brokers", "", "the brokers as host:port, separated by commas, such as \"kafka-1:9092,kafka-2:9092\"");
+/// Topic of the events.
+pub const KAFKA_TOPIC: Key =
+    Key::new("kafka", "topic", "\"chiso.indicator-events.v1\"", "the name of a topic: 1 to 249 of the letters a-z A-Z 0-9 . _ -");
+/// Consumer group of the workers.
+pub const KAFKA_GROUP: Key =
+    Key::new("kafka", "group", "\"chiso-ingest\"", "the name of the consumer group, the same for all workers");
+/// Address of ClickHouse.
+pub const CLICKHOUSE_URL: Key =
+    Key::new("clickhouse", "url", "", "the HTTP address, such as \"http://127.0.0.1:8123\", without user, password and path");
+/// User of ClickHouse.
+pub const CLICKHOUSE_USER: Key = Key::new("clickhouse", "user", "\"chiso\"", "the name of a ClickHouse user");
+/// Password of that user.
+pub const CLICKHOUSE_PASSWORD: Key = Key::new(
+    "clickhouse",
+    "password",
+    "",
+    "the password as a string; clickhouse.password_file keeps it out of files that people read",
+);
+/// File that holds the password.
+pub const CLICKHOUSE_PASSWORD_FILE: Key =
+    Key::new("clickhouse", "password_file", "", "the path of a readable file that holds nothing but the password");
+/// Database of the tables.
+pub const CLICKHOUSE_DATABASE: Key =
+    Key::new("clickhouse", "database", "\"chiso\"", "the name of a database: letters, digits and _, no digit first");
+/// Rows of a batch.
+pub const BATCH_ROWS_MAX: Key = Key::new("batch", "rows_max", "262144", "a whole number from 1 to 1000000");
+/// Bytes of a batch.
+pub const BATCH_BYTES_MAX: Key = Key::new("batch", "bytes_max", "67108864", "a whole number of bytes from 65536 to 1073741824");
+/// Age of a batch.
+pub const BATCH_AGE_MS_MAX: Key = Key::new("batch", "age_ms_max", "1000", "a whole number of milliseconds from 10 to 60000");
+/// How long a stopping worker may take.
+pub const SHUTDOWN_DRAIN_MS_MAX: Key =
+    Key::new("shutdown", "drain_ms_max", "20000", "a whole number of milliseconds from 0 to 300000");
+/// Directory of reference data.
+pub const REFERENCE_DIR: Key = Key::new(
+    "reference",
+    "dir",
+    "",
+    "the path of a directory laid out like schemas/reference; leave it out for the reference data built into the program",
+);
+/// Form of log lines.
+pub const LOG_FORMAT: Key = Key::new("log", "format", "\"text\"", "\"text\" or \"json\"");
+/// Which log lines.
+pub const LOG_FILTER: Key =
+    Key::new("log", "filter", "\"info\"", "a level (error, warn, info, debug, trace), or such as \"info,chiso_ingest=debug\"");
+
+/// All settings, in the order of the file.
+pub const ALL: [Key; 15] = [
+    KAFKA_BROKERS,
+    KAFKA_TOPIC,
+    KAFKA_GROUP,
+    CLICKHOUSE_URL,
+    CLICKHOUSE_USER,
+    CLICKHOUSE_PASSWORD,
+    CLICKHOUSE_PASSWORD_FILE,
+    CLICKHOUSE_DATABASE,
+    BATCH_ROWS_MAX,
+    BATCH_BYTES_MAX,
+    BATCH_AGE_MS_MAX,
+    SHUTDOWN_DRAIN_MS_MAX,
+    REFERENCE_DIR,
+    LOG_FORMAT,
+    LOG_FILTER,
+];
