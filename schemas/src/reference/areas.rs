@@ -1,21 +1,10 @@
-//! The areas above wards, and how many wards an area has (contract section 5).
+//! How many wards an area has over time (contract section 5).
 
 use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate};
 
-use super::units::{Area, LAST_DAY, Level, UnitIx, Units};
-
-/// The areas of a ward; the country is always one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct WardAreas {
-    /// The ward, past or present.
-    pub ward: UnitIx,
-    /// Its district, which wards since 2025-07-01 lack.
-    pub district: Option<UnitIx>,
-    /// Its province.
-    pub province: UnitIx,
-}
+use super::units::{Area, LAST_DAY, Units};
 
 /// How many wards of an area are valid on the period ends of a stretch: `wards_expected`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,17 +20,6 @@ pub struct Expected {
 }
 
 impl Units {
-    /// The areas of every ward.
-    pub fn ward_areas(&self) -> Vec<WardAreas> {
-        self.wards()
-            .filter_map(|(ward, _)| {
-                let chain = self.chain(ward);
-                let of = |level| chain.iter().copied().find(|ix| self.get(*ix).level == level);
-                Some(WardAreas { ward, district: of(Level::District), province: of(Level::Province)? })
-            })
-            .collect()
-    }
-
     /// The number of wards of every area over time; the stretches of one area never overlap, and where an area has
     /// none there is no stretch.
     pub fn expected(&self) -> Vec<Expected> {

@@ -12,14 +12,13 @@ pub(super) fn read(text: &str, faults: &mut Faults) -> Vec<Calendar> {
     let Some(rows) = table::read(File::Calendars, text, &HEADER, faults) else { return Vec::new() };
     let mut seen: Vec<(CalendarId, Option<Calendar>)> = Vec::new();
     for row in &rows {
-        let id = row.get("calendar");
+        let id = row.get("calendar").trim();
         match CalendarId::from_id(id) {
-            None if !row.sound => {}
             None => faults.add(row.place, format!("calendar {id}: unknown; the calendars are civil and legal")),
             Some(id) if seen.iter().any(|(known, _)| *known == id) => {
                 faults.add(row.place, format!("calendar {id}: stands there twice; remove one line"));
             }
-            Some(id) => seen.push((id, calendar(row, id, faults))),
+            Some(id) => seen.push((id, row.sound.then(|| calendar(row, id, faults)).flatten())),
         }
     }
     for id in CalendarId::ALL {

@@ -14,7 +14,7 @@ pub struct Place {
 }
 
 /// One thing that is wrong, and what to do about it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
     /// Where it is.
     pub place: Place,
@@ -46,8 +46,9 @@ impl Faults {
         self.0.push(Fault { place, text: text.into() });
     }
 
+    /// In the order of files and lines; faults of one line stay as they were found.
     pub(super) fn sorted(mut self) -> Self {
-        self.0.sort();
+        self.0.sort_by_key(|fault| fault.place);
         self
     }
 }

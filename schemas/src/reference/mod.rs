@@ -15,9 +15,12 @@ mod targets;
 mod units;
 mod units_file;
 
+#[cfg(test)]
+mod tests;
+
 use chrono::NaiveDate;
 
-pub use areas::{Expected, WardAreas};
+pub use areas::Expected;
 pub use dimensions::Allowed;
 pub use faults::{Fault, Faults, Place};
 pub use files::{File, Files, FilesError};

@@ -60,12 +60,15 @@ pub(super) fn read(text: &str, file: &mut UnitsFile, faults: &mut Faults) {
             (None, _) => {}
         }
     }
-    found.sort();
+    found.sort_by_key(|(ix, rename, place)| (*ix, rename.since, *place));
     for (n, (ix, rename, place)) in found.iter().enumerate() {
         check_days(*place, file.units.get(*ix), rename, faults);
-        let next = found.get(n + 1).filter(|(next_ix, ..)| next_ix == ix).map(|(_, next, _)| next);
-        if !damaged.contains(ix) {
-            check_next(*place, file.units.get(*ix), (rename, next), faults);
+        let next = found.get(n + 1).filter(|(next_ix, ..)| next_ix == ix);
+        if let Some((_, _, twice)) = next.filter(|(_, next, _)| next.since == rename.since) {
+            let (since, id) = (rename.since, &file.units.get(*ix).id);
+            faults.add(*twice, format!("since {since}: {id} is renamed twice on that day; remove one line"));
+        } else if !damaged.contains(ix) {
+            check_next(*place, file.units.get(*ix), (rename, next.map(|(_, next, _)| next)), faults);
         }
     }
     for (ix, rename, _) in found {
@@ -86,10 +89,6 @@ fn check_days(place: Place, unit: &Unit, rename: &Rename, faults: &mut Faults) {
 
 /// A new name is the old one of the next rename, the last is the unit's own.
 fn check_next(place: Place, unit: &Unit, (rename, next): (&Rename, Option<&Rename>), faults: &mut Faults) {
-    if next.is_some_and(|next| next.since == rename.since) {
-        faults.add(place, format!("since {}: {} is renamed twice on that day; remove one line", rename.since, unit.id));
-        return;
-    }
     let (name, kind, other) = match next {
         Some(next) => (&next.old_name, &next.old_type, format!("the next rename, of {}, starts from", next.since)),
         None => (&unit.name, &unit.kind, format!("{} has", File::Units)),

@@ -122,7 +122,7 @@ fn check_form(place: Place, columns: &[String], fields: &StringRecord, faults: &
     for (column, field) in columns.iter().zip(fields) {
         if field.trim() != field {
             faults.add(place, format!("{column} {field:?}: has white space around it; remove that"));
-        } else if field.chars().any(char::is_control) {
+        } else if field.bytes().any(|b| b.is_ascii_control()) {
             let rule = "holds a line break or control character; close the quote or remove it";
             faults.add(place, format!("{column} {field:?}: {rule}"));
         }

@@ -25,17 +25,13 @@ pub(super) struct UnitsFile {
 }
 
 impl UnitsFile {
-    /// Whether a reference to this id leads nowhere. Ids on lines with a fault do not count as missing: one fault is enough.
-    pub(super) fn lacks(&self, id: &str) -> bool {
-        self.readable && !self.lines.contains_key(id)
-    }
-
-    /// The unit with this id; adds a fault if there is none.
+    /// The unit with this id; adds a fault if there is none. An id on a line with a fault is not missing: one fault is enough.
     pub(super) fn find(&self, place: Place, column: &str, id: &str, faults: &mut Faults) -> Option<UnitIx> {
-        if self.lacks(id) {
+        let found = self.units.by_id(id);
+        if found.is_none() && self.readable && !self.lines.contains_key(id) {
             faults.add(place, format!("{column} {id}: no such unit; correct the id or add the unit to {}", File::Units));
         }
-        self.units.by_id(id)
+        found
     }
 }
 
