@@ -1,0 +1,6 @@
+//! Integration tests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod harness;
+mod local;
