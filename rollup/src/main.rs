@@ -1,2 +1,88 @@
-//! The rollup program.
-fn main() {}
+//! `chiso-rollup`: arguments, settings, logging, the command, its exit code; no logic.
+
+mod args;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use chiso_rollup::export::{self, Selection};
+use chiso_rollup::failure::Failure;
+use chiso_rollup::{migrate, pass};
+use chiso_schemas::logging;
+use chiso_schemas::reference::Files;
+use chiso_schemas::settings::{Settings, key};
+use chiso_schemas::store::Store;
+use chrono::{FixedOffset, NaiveDate, Utc};
+use clap::{CommandFactory, Parser};
+
+use args::{Args, Command, ExportArgs};
+
+/// How long to wait for ClickHouse at the start.
+const REACH_WITHIN: Duration = Duration::from_secs(20);
+/// Local time of the contract: UTC+07:00 at every date.
+const LOCAL_OFFSET_SECONDS: i32 = 7 * 3600;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match command(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("chiso-rollup: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+async fn command(args: Args) -> Result<(), Failure> {
+    let needs: &[_] = if args.print_config { &[] } else { &[key::CLICKHOUSE_URL] };
+    let settings = Settings::load(args.config.as_deref(), needs)?;
+    if args.print_config {
+        print!("{settings}");
+        return Ok(());
+    }
+    let Some(command) = args.command else {
+        return Err(Failure::Usage(Args::command().render_help().to_string()));
+    };
+    logging::init(&settings.log).map_err(|error| Failure::Usage(format!("cannot start logging: {error}")))?;
+    let store = Store::new(&settings.clickhouse);
+    store.reachable(REACH_WITHIN).await?;
+    match command {
+        Command::Migrate { reference } => {
+            let files = match reference.as_deref().or(settings.reference.dir.as_deref()) {
+                Some(dir) => Files::read(dir)?,
+                None => Files::embedded(),
+            };
+            print_summary(&migrate::run(&store, &files).await?)
+        }
+        Command::Run { once: _, today } => print_summary(&pass::run(&store, today.unwrap_or_else(local_day)).await?),
+        Command::Export(args) => export_to(&store, args).await,
+    }
+}
+
+async fn export_to(store: &Store, args: ExportArgs) -> Result<(), Failure> {
+    let ExportArgs { calendar, period, level, area, indicator, format, output } = args;
+    let selection = Selection { calendar, periods: period, levels: level, areas: area, indicators: indicator };
+    let Some(path) = output else {
+        return export::run(store, &selection, format, std::io::stdout().lock(), "standard output").await;
+    };
+    // Beside the target, so that the last step is one rename and nobody finds half a file.
+    let failed = |cause| Failure::Output { place: path.display().to_string(), cause };
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
+    export::run(store, &selection, format, &mut file, &path.display().to_string()).await?;
+    file.persist(&path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+fn print_summary(summary: &impl serde::Serialize) -> Result<(), Failure> {
+    let failed = |cause| Failure::Output { place: "standard output".to_owned(), cause };
+    let line = serde_json::to_string(summary).map_err(|error| failed(error.into()))?;
+    writeln!(std::io::stdout(), "{line}").map_err(failed)
+}
+
+fn local_day() -> NaiveDate {
+    let now = Utc::now();
+    FixedOffset::east_opt(LOCAL_OFFSET_SECONDS).map_or_else(|| now.date_naive(), |offset| now.with_timezone(&offset).date_naive())
+}

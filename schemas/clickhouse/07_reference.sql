@@ -3,12 +3,22 @@ CREATE TABLE IF NOT EXISTS generations
 (
     generation  UInt32               COMMENT 'number of the generation; the greatest is active',
     digest      String               COMMENT 'SHA-256 over names and contents of its files',
-    loaded_at   DateTime64(3, 'UTC') COMMENT 'when migrate activated it',
+    loaded_at   DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'when migrate activated it, by the clock of the server',
     program     LowCardinality(String) COMMENT 'version of the program that loaded it'
 )
 ENGINE = MergeTree ORDER BY generation
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'generations of the reference data that were activated';
+
+-- Numbers of generations, claimed under a deduplication token so that two loads never share one.
+CREATE TABLE IF NOT EXISTS generation_claims
+(
+    generation  UInt32  COMMENT 'number, activated or not',
+    holder      String  COMMENT 'load that claimed it'
+)
+ENGINE = MergeTree ORDER BY generation
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'loads of reference data';
 
 CREATE TABLE IF NOT EXISTS reference_files
 (

@@ -1,0 +1,85 @@
+//! Arguments of `chiso-rollup`.
+
+use std::path::PathBuf;
+
+use chiso_rollup::export::Format;
+use chiso_schemas::calendar::{CalendarId, day};
+use chiso_schemas::reference::Level;
+use chrono::NaiveDate;
+use clap::{Parser, Subcommand};
+
+/// Rolls stored facts up to the figures of periods and areas.
+#[derive(Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 a finding or a refused input, 2 wrong usage or configuration, 3 a dependency is not there."
+)]
+pub(crate) struct Args {
+    /// Settings file (TOML); CHISO__SECTION__KEY variables win over it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print the settings in force, without secrets, and leave
+    #[arg(long, global = true)]
+    pub(crate) print_config: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Create or upgrade the tables and views, and load the reference data; safe to repeat
+    Migrate {
+        /// Directory laid out like schemas/reference; else reference.dir, else the data built in
+        #[arg(long, value_name = "DIR")]
+        reference: Option<PathBuf>,
+    },
+    /// Roll up what is stored
+    Run {
+        /// One pass over everything, then leave
+        #[arg(long, required = true)]
+        once: bool,
+        /// Local day of the run, which decides what periods have begun; for tests
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+        today: Option<NaiveDate>,
+    },
+    /// Print rows of periods
+    Export(ExportArgs),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ExportArgs {
+    /// civil or legal
+    #[arg(long, value_parser = parse_calendar)]
+    pub(crate) calendar: CalendarId,
+    /// Period id such as 2025-M07, 2025-Q3, 2025-H2, 2025-9M, 2025-Y, a day, or FIRST..LAST; may be repeated
+    #[arg(long, required = true, value_name = "ID")]
+    pub(crate) period: Vec<String>,
+    /// ward, district, province or country; may be repeated [default: all]
+    #[arg(long, value_parser = parse_level)]
+    pub(crate) level: Vec<Level>,
+    /// Unit id such as W11413@2025-07-01, or VN; may be repeated [default: all]
+    #[arg(long, value_name = "ID")]
+    pub(crate) area: Vec<String>,
+    /// Indicator code; may be repeated [default: all]
+    #[arg(long, value_name = "CODE")]
+    pub(crate) indicator: Vec<String>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value = "csv")]
+    pub(crate) format: Format,
+    /// File to write; it appears when it is whole [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+fn parse_day(text: &str) -> Result<NaiveDate, String> {
+    day(text).ok_or_else(|| "write a day as YYYY-MM-DD, from 1900-01-01 to 2299-12-31".to_owned())
+}
+
+fn parse_calendar(text: &str) -> Result<CalendarId, String> {
+    CalendarId::from_id(text).ok_or_else(|| "the calendars are civil and legal".to_owned())
+}
+
+fn parse_level(text: &str) -> Result<Level, String> {
+    Level::from_word(text).ok_or_else(|| "the levels are ward, district, province and country".to_owned())
+}

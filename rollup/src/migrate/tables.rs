@@ -1,0 +1,82 @@
+//! The numbered SQL files, each applied once and noted with its digest, and the views, made anew each time.
+
+use chiso_schemas::store::{SCHEMA, Store, StoreError, VIEWS, statements};
+use clickhouse::Row;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::failure::Failure;
+
+#[derive(Row, Serialize, Deserialize)]
+struct VersionRow {
+    version: u32,
+    file: String,
+    digest: String,
+}
+
+/// Makes the database of the settings.
+pub(super) async fn create_database(store: &Store) -> Result<(), StoreError> {
+    let sql = format!("CREATE DATABASE IF NOT EXISTS {}", store.database());
+    store.server().query_raw(&sql).execute().await.map_err(store.during("create the database"))
+}
+
+/// Applies the files that were not applied yet; gives their names.
+pub(super) async fn apply(store: &Store) -> Result<Vec<String>, Failure> {
+    // The first file makes the table that notes the others, so it is always run.
+    if let Some((name, text)) = SCHEMA.first() {
+        execute(store, name, text).await?;
+    }
+    let known = store.read().query("SELECT version, file, digest FROM schema_versions FINAL ORDER BY version");
+    let known = known.fetch_all::<VersionRow>().await.map_err(store.during("read the schema version"))?;
+    refuse_unknown(&known)?;
+    let mut applied = Vec::new();
+    for (version, (name, text)) in (0..).zip(SCHEMA) {
+        if known.iter().any(|row| row.version == version) {
+            continue;
+        }
+        execute(store, name, text).await?;
+        let row = VersionRow { version, file: (*name).to_owned(), digest: digest(text) };
+        note(store, &row).await.map_err(store.during("note the schema version"))?;
+        applied.push((*name).to_owned());
+    }
+    Ok(applied)
+}
+
+/// Makes the views for analysts.
+pub(super) async fn make_views(store: &Store) -> Result<(), Failure> {
+    execute(store, "views.sql", VIEWS).await
+}
+
+/// A file that is not this release's, or is and has another text, means that another release has been here.
+fn refuse_unknown(known: &[VersionRow]) -> Result<(), Failure> {
+    for row in known {
+        let ours = usize::try_from(row.version).ok().and_then(|version| SCHEMA.get(version));
+        let same = ours.is_some_and(|(name, text)| *name == row.file && digest(text) == row.digest);
+        if !same {
+            return Err(Failure::Refused(format!(
+                "schema file {} (version {}) of the database is not the one of this release ({}); use the release that made it, or a newer one",
+                row.file,
+                row.version,
+                env!("CARGO_PKG_VERSION")
+            )));
+        }
+    }
+    Ok(())
+}
+
+async fn execute(store: &Store, name: &str, text: &str) -> Result<(), Failure> {
+    for statement in statements(text) {
+        store.write().query_raw(statement).execute().await.map_err(store.during(format!("apply {name}")))?;
+    }
+    Ok(())
+}
+
+async fn note(store: &Store, row: &VersionRow) -> clickhouse::error::Result<()> {
+    let mut insert = store.write().insert::<VersionRow>("schema_versions").await?;
+    insert.write(row).await?;
+    insert.end().await
+}
+
+fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

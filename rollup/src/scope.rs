@@ -1,0 +1,153 @@
+//! What a pass recomputes, cut into steps that are small enough to be written as one block.
+
+use chiso_schemas::calendar::{Calendar, Period};
+use chiso_schemas::store::Store;
+use chrono::NaiveDate;
+use clickhouse::Row;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::sql::Scope;
+
+/// Rows of one step at most, roughly: below what ClickHouse still writes as one part.
+const STEP_ROWS_MAX: u64 = 500_000;
+/// Events read by one step of cells at most, roughly.
+const STEP_EVENTS_MAX: u64 = 4_000_000;
+/// Areas above the wards, roughly: provinces, districts, the country.
+const AREAS: u64 = 760;
+
+/// How much is stored of an indicator.
+#[derive(Clone, Row, Deserialize, Debug)]
+pub struct Volume {
+    /// Indicator code.
+    pub indicator: String,
+    /// Events.
+    pub events: u64,
+    /// Distinct ward codes.
+    pub wards: u64,
+}
+
+impl Volume {
+    /// Areas with rows in one period, the wards included: at most those above each ward, and no more than there are.
+    fn areas(&self) -> u64 {
+        self.wards + (3 * self.wards).min(AREAS)
+    }
+}
+
+/// What is stored of each indicator, in the order of their codes.
+///
+/// # Errors
+/// ClickHouse does not answer.
+pub async fn volumes(store: &Store) -> Result<Vec<Volume>, Failure> {
+    let sql =
+        "SELECT indicator, count() AS events, uniqExact(ward) AS wards FROM event_log GROUP BY indicator ORDER BY indicator";
+    let volumes = store.read().query(sql).fetch_all::<Volume>().await;
+    Ok(volumes.map_err(store.during("count the stored events"))?)
+}
+
+#[derive(Row, Deserialize)]
+struct OpenedRow {
+    calendar: String,
+    period: String,
+}
+
+/// Kept periods (contract section 4): those that have begun by `today`, and those that an earlier pass has opened.
+///
+/// # Errors
+/// ClickHouse does not answer.
+pub async fn kept_periods(
+    store: &Store,
+    calendars: &[Calendar],
+    first_fact: NaiveDate,
+    today: NaiveDate,
+) -> Result<Vec<Period>, Failure> {
+    let opened = store.read().query("SELECT calendar, period FROM opened FINAL").fetch_all::<OpenedRow>().await;
+    let opened = opened.map_err(store.during("read the opened periods"))?;
+    let mut periods = Vec::new();
+    for calendar in calendars {
+        let begun = calendar.kept(first_fact, today);
+        let earlier = opened.iter().filter(|row| row.calendar == calendar.id.as_str());
+        for row in earlier.filter(|row| !begun.iter().any(|period| period.id == row.period)) {
+            periods.push(calendar.period(&row.period)?);
+        }
+        periods.extend(begun);
+    }
+    Ok(periods)
+}
+
+/// The steps of cells: indicators together, as many events as one query should read.
+pub fn cell_steps(generation: u32, volumes: &[Volume]) -> Vec<Scope> {
+    let groups = packed(volumes, |volume| volume.events, STEP_EVENTS_MAX);
+    groups.into_iter().map(|indicators| Scope { generation, indicators, periods: Vec::new() }).collect()
+}
+
+/// The steps of rows: indicators and periods together, as many rows as one block should hold. Rows of one area, period
+/// and indicator are always in one step.
+pub fn row_steps(generation: u32, volumes: &[Volume], periods: &[Period]) -> Vec<Scope> {
+    let most = volumes.iter().map(Volume::areas).max().unwrap_or(1);
+    let periods_a_step = usize::try_from((STEP_ROWS_MAX / most).max(1)).unwrap_or(usize::MAX);
+    let mut steps = Vec::new();
+    for chunk in periods.chunks(periods_a_step) {
+        let rows = |volume: &Volume| volume.areas() * chunk.len() as u64;
+        for indicators in packed(volumes, rows, STEP_ROWS_MAX) {
+            steps.push(Scope { generation, indicators, periods: chunk.to_vec() });
+        }
+    }
+    steps
+}
+
+/// Indicators in order, in groups whose sizes add up to at most `most` where one alone does not exceed it.
+fn packed(volumes: &[Volume], size: impl Fn(&Volume) -> u64, most: u64) -> Vec<Vec<String>> {
+    let mut groups: Vec<Vec<String>> = Vec::new();
+    let mut filled = u64::MAX;
+    for volume in volumes {
+        let size = size(volume);
+        filled = filled.saturating_add(size);
+        if filled > most || groups.is_empty() {
+            groups.push(Vec::new());
+            filled = size;
+        }
+        if let Some(group) = groups.last_mut() {
+            group.push(volume.indicator.clone());
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use chiso_schemas::calendar::CalendarId;
+
+    fn volume(indicator: &str, events: u64, wards: u64) -> Volume {
+        Volume { indicator: indicator.to_owned(), events, wards }
+    }
+
+    #[test]
+    fn steps_hold_everything_once_and_stay_small() {
+        let volumes: Vec<Volume> = (0..85).map(|n| volume(&format!("i{n:02}"), 1_000_000, 40 * n)).collect();
+        let calendar = Calendar::new(CalendarId::Civil, None).unwrap();
+        let periods = calendar.kept(NaiveDate::from_ymd_opt(2015, 1, 1).unwrap(), NaiveDate::from_ymd_opt(2026, 1, 1).unwrap());
+        let steps = row_steps(1, &volumes, &periods);
+        let mut seen = std::collections::HashSet::new();
+        for step in &steps {
+            let rows: u64 = volumes.iter().filter(|v| step.indicators.contains(&v.indicator)).map(Volume::areas).sum();
+            assert!(rows * step.periods.len() as u64 <= STEP_ROWS_MAX);
+            for indicator in &step.indicators {
+                assert!(step.periods.iter().all(|period| seen.insert((indicator.clone(), period.id.clone()))));
+            }
+        }
+        assert_eq!(seen.len(), volumes.len() * periods.len());
+        let cells = cell_steps(1, &volumes);
+        assert!(cells.iter().all(|step| step.indicators.len() == 4 || step.indicators.len() == 1));
+        assert_eq!(cells.iter().map(|step| step.indicators.len()).sum::<usize>(), 85);
+    }
+
+    #[test]
+    fn an_indicator_that_is_too_large_has_a_step_of_its_own() {
+        let groups = packed(&[volume("a", 1, 1), volume("b", 9, 1), volume("c", 1, 1)], |v| v.events, 5);
+        assert_eq!(groups, [["a"], ["b"], ["c"]]);
+        assert!(packed(&[], |v| v.events, 5).is_empty());
+    }
+}
