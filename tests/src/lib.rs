@@ -1,0 +1,6 @@
+//! The model of the contract and the generator of event logs: what the product is compared with.
+//!
+//! Nothing here depends on the product. The two share the CSV files of the reference data and nothing else.
+
+pub mod generate;
+pub mod model;
