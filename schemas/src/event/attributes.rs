@@ -59,13 +59,15 @@ impl<'a> Attributes<'a> {
         let mut lone_surrogate = None;
         let is_object = json::members(event, |name, value| {
             if name == "data" {
-                return data.replace(value).is_none();
+                return data.replace(value).map_or(Ok(()), |_| Err(name));
             }
-            let Some(attribute) = self.named(name) else {
-                ignored.push(name.clone());
-                return true;
+            let Some(attribute) = self.named(&name) else {
+                ignored.push(name);
+                return Ok(());
             };
-            let first = matches!(attribute, Attribute::Absent);
+            if !matches!(attribute, Attribute::Absent) {
+                return Err(name);
+            }
             *attribute = match json::string(value) {
                 Ok(Some(text)) => Attribute::Text(text),
                 Ok(None) => Attribute::Unusable(format!("is {}, not a string", shortened(value))),
@@ -74,7 +76,7 @@ impl<'a> Attributes<'a> {
                     Attribute::Unusable("has a lone surrogate".to_owned())
                 }
             };
-            first
+            Ok(())
         })
         .map_err(Breach::malformed)?;
         if let Some(error) = lone_surrogate {

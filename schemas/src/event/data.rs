@@ -37,9 +37,11 @@ pub(super) struct Data<'a> {
     pub(super) revision: u32,
     pub(super) retracted: bool,
     pub(super) qualifier: Qualifier,
-    /// By name.
-    pub(super) dimensions: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(super) dimensions: Dimensions<'a>,
 }
+
+/// Keys and values, by key.
+pub(super) type Dimensions<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 /// A number that was given.
 #[derive(Clone, Copy)]
@@ -64,8 +66,8 @@ impl<'a> Fields<'a> {
         if let Some(dimensions) = fields.dimensions {
             let members = &mut fields.dimension_members;
             json::members(dimensions, |name, value| {
-                members.push((name.clone(), value));
-                true
+                members.push((name, value));
+                Ok(())
             })
             .map_err(Breach::malformed)?;
             members.sort_unstable();
@@ -76,7 +78,7 @@ impl<'a> Fields<'a> {
         Ok(is_object.then_some(fields))
     }
 
-    fn take(&mut self, name: &Cow<'a, str>, value: &'a str) -> bool {
+    fn take(&mut self, name: Cow<'a, str>, value: &'a str) -> Result<(), Cow<'a, str>> {
         let field = match name.as_ref() {
             "indicator" => &mut self.indicator,
             "ward" => &mut self.ward,
@@ -91,11 +93,11 @@ impl<'a> Fields<'a> {
             "qualifier" => &mut self.qualifier,
             "dimensions" => &mut self.dimensions,
             _ => {
-                self.unknown.push(name.clone());
-                return true;
+                self.unknown.push(name);
+                return Ok(());
             }
         };
-        field.replace(value).is_none()
+        field.replace(value).map_or(Ok(()), |_| Err(name))
     }
 
     /// Judges names and types: `unknown_field`, `missing_field`, `bad_type`.
@@ -163,10 +165,7 @@ fn qualifier(json: &str) -> Result<Qualifier, Breach> {
     Qualifier::from_word(&word).ok_or_else(|| bad_type("qualifier", json, "exact, approximately, more_than or at_least"))
 }
 
-fn dimensions<'a>(
-    json: Option<&'a str>,
-    members: Vec<(Cow<'a, str>, &'a str)>,
-) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, Breach> {
+fn dimensions<'a>(json: Option<&'a str>, members: Vec<(Cow<'a, str>, &'a str)>) -> Result<Dimensions<'a>, Breach> {
     let Some(json) = json else { return Ok(Vec::new()) };
     if !json::is_object(json) {
         return Err(bad_type("dimensions", json, "an object of strings"));

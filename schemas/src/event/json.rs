@@ -6,12 +6,15 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Calls `each` with name and value text of every member of the object in `text`, in its order. `each` says whether
-/// it took the member; a name that it does not take stands there twice, which is an error.
+/// Calls `each` with name and value text of every member of the object in `text`, in its order. `each` gives back a
+/// name that it had before, which is an error.
 ///
 /// All of `text` is checked to be JSON, values at any depth too: serde_json skips over them without recursion, so
 /// nesting costs no stack. `Ok(false)` means that it is JSON, but no object.
-pub(super) fn members<'a>(text: &'a str, each: impl FnMut(&Cow<'a, str>, &'a str) -> bool) -> Result<bool, serde_json::Error> {
+pub(super) fn members<'a>(
+    text: &'a str,
+    each: impl FnMut(Cow<'a, str>, &'a str) -> Result<(), Cow<'a, str>>,
+) -> Result<bool, serde_json::Error> {
     if !is_object(text.trim_ascii_start()) {
         serde_json::from_str::<IgnoredAny>(text)?;
         return Ok(false);
@@ -69,7 +72,7 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 struct Members<F>(F);
 
-impl<'de, F: FnMut(&Cow<'de, str>, &'de str) -> bool> Visitor<'de> for Members<F> {
+impl<'de, F: FnMut(Cow<'de, str>, &'de str) -> Result<(), Cow<'de, str>>> Visitor<'de> for Members<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,9 +82,8 @@ impl<'de, F: FnMut(&Cow<'de, str>, &'de str) -> bool> Visitor<'de> for Members<F
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(Name(name)) = map.next_key()? {
             let value: &'de RawValue = map.next_value()?;
-            if !(self.0)(&name, value.get()) {
-                return Err(A::Error::custom(format_args!("the name {name:?} stands twice in one object")));
-            }
+            (self.0)(name, value.get())
+                .map_err(|name| A::Error::custom(format_args!("the name {name:?} stands twice in one object")))?;
         }
         Ok(())
     }
@@ -98,7 +100,7 @@ mod tests {
         let text = " {\"a\" : 1.0 ,\"\\u0062\":[ {\"x\":[]} ], \"c\":\"\\u0041\" }\n";
         let found = members(text, |name, value| {
             seen.push((name.to_string(), value));
-            true
+            Ok(())
         });
         assert!(found.unwrap());
         let want = [("a", "1.0"), ("b", "[ {\"x\":[]} ]"), ("c", "\"\\u0041\"")];
@@ -108,7 +110,7 @@ mod tests {
     #[test]
     fn other_json_is_no_object_and_other_text_no_json() {
         for text in ["1", " [] ", "\"{\"", "null", "1e999", "[[[1]]]"] {
-            assert!(!members(text, |_, _| true).unwrap(), "{text}");
+            assert!(!members(text, |_, _| Ok(())).unwrap(), "{text}");
         }
         for text in [
             "",
@@ -143,7 +145,7 @@ mod tests {
             "[",
             "]",
         ] {
-            assert!(members(text, |_, _| true).is_err(), "{text}");
+            assert!(members(text, |_, _| Ok(())).is_err(), "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The rules that need the reference data: who may state which number of which ward on which day.
 
 use super::attributes::Origin;
-use super::data::{Data, Given};
+use super::data::{Data, Dimensions, Given};
 use super::refusal::{Breach, Reason, shortened, shown};
 use super::{Event, Numbers, time, version};
 use crate::number::Amount;
@@ -111,10 +111,7 @@ fn measure(data: &Data<'_>, indicator: &Indicator) -> Result<(), Breach> {
 }
 
 /// `bad_dimension`: keys, and values where they are listed, are those of the catalogue.
-fn dimensions<'a>(
-    given: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    indicator: &'a Indicator,
-) -> Result<Vec<(&'a str, Cow<'a, str>)>, Breach> {
+fn dimensions<'a>(given: Dimensions<'a>, indicator: &'a Indicator) -> Result<Vec<(&'a str, Cow<'a, str>)>, Breach> {
     let declared = |(key, value): (Cow<'a, str>, Cow<'a, str>)| {
         let bad = |why: &str| {
             let detail = format!("data.dimensions {}: {} {why}", shown(&key), shown(&value));
