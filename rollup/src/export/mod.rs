@@ -1,6 +1,7 @@
-//! `export`: the rows of contract section 6 for any period, as CSV or JSON.
+//! `export`: the rows of contract section 6 for any period, as CSV, JSON or a table for a terminal.
 
 mod row;
+mod table;
 mod write;
 
 use std::io::Write;
@@ -37,6 +38,8 @@ pub enum Format {
     Csv,
     /// One array of objects; numbers are JSON numbers, absent ones null.
     Json,
+    /// For a terminal: the figure in one column, technical columns left out.
+    Table,
 }
 
 /// Prints the rows in the order of section 6. Kept periods are read as the last pass left them, others are computed

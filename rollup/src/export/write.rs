@@ -1,9 +1,11 @@
-//! Rows as CSV or JSON.
+//! Rows as CSV, JSON or a table for a terminal.
 
 use std::io::{BufWriter, Result, Write};
 
-use super::Format;
+use comfy_table::Table;
+
 use super::row::ExportRow;
+use super::{Format, table};
 
 /// How a column stands in JSON.
 #[derive(Clone, Copy)]
@@ -53,6 +55,7 @@ const COLUMNS: [Column; 26] = [
 pub(super) enum Writer<W: Write> {
     Csv(Box<csv::Writer<W>>),
     Json { out: BufWriter<W>, first: bool },
+    Table { out: W, table: Table },
 }
 
 impl<W: Write> Writer<W> {
@@ -69,6 +72,7 @@ impl<W: Write> Writer<W> {
                 out.write_all(b"[")?;
                 Ok(Self::Json { out, first: true })
             }
+            Format::Table => Ok(Self::Table { out, table: table::new() }),
         }
     }
 
@@ -83,6 +87,10 @@ impl<W: Write> Writer<W> {
                 }
                 out.write_all(b"}")
             }
+            Self::Table { table, .. } => {
+                table.add_row(table::cells(row));
+                Ok(())
+            }
         }
     }
 
@@ -92,6 +100,10 @@ impl<W: Write> Writer<W> {
             Self::Csv(mut writer) => writer.flush(),
             Self::Json { mut out, .. } => {
                 out.write_all(b"\n]\n")?;
+                out.flush()
+            }
+            Self::Table { mut out, table } => {
+                writeln!(out, "{table}")?;
                 out.flush()
             }
         }
@@ -163,6 +175,17 @@ mod tests {
              12345678901234567890123456789012.123456,,,,,2025-10-09,false,true,false,3,1,1,0,1,,"
         );
         assert_eq!((lines.len(), lines[2]), (3, ""));
+    }
+
+    #[test]
+    fn a_table_shows_the_figure_in_one_column() {
+        let mut ratio = row();
+        (ratio.value, ratio.numerator, ratio.denominator, ratio.percent) =
+            (String::new(), "67355".into(), "76724".into(), "87.79".into());
+        assert_eq!(table::cells(&ratio)[3], "67355 / 76724 = 87.79 %");
+        let text = written(Format::Table, 2);
+        assert_eq!(text.matches("12345678901234567890123456789012.123456").count(), 2, "{text}");
+        assert!(text.contains("indicator") && text.contains("approximate"), "{text}");
     }
 
     #[test]

@@ -1,0 +1,43 @@
+# The commands that anyone needs. Everything is built with the release profile, so that C libraries are built once.
+
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+CARGO ?= cargo
+# Where cargo puts programs, also when CARGO_TARGET_DIR moves it.
+BIN = $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
+
+.PHONY: demo test check fmt conformance clean tools bins engines
+
+## demo: real facts of five wards from Kafka to report rows, on this machine (DEMO_EXIT=1: leave when done)
+demo: tools bins engines
+	@BIN=$(BIN) bash deploy/demo.sh
+
+## test: everything that is promised, on real engines
+test: tools bins engines
+	$(CARGO) test --release --locked --workspace
+
+## check: format, lints and documentation, warnings denied
+check: tools
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps
+
+## fmt: format the code
+fmt:
+	$(CARGO) fmt --all
+
+## conformance: the model against a reference implementation kept beside the checkout, on 20 seeds
+conformance: tools
+	$(CARGO) run --release --locked -p chiso-tests --bin conformance -- --oracle $(or $(ORACLE),../shared/oracle) --seeds 20
+
+## clean: remove what was built; fetched engines stay in the cache
+clean:
+	$(CARGO) clean
+
+tools:
+	@bash deploy/install-tools.sh
+
+bins:
+	$(CARGO) build --release --locked --workspace --bins
+
+engines:
+	@$(BIN)/chiso-local fetch
