@@ -4,10 +4,13 @@
 //! statement ends, so the last one sleeps until it is killed from outside.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use libloading::Library;
+
+use crate::terminal::say;
 
 /// What the server runs, in the working folder, as the user `default`; a quota in users.xml allows just these.
 pub(crate) const STARTUP_STATEMENTS: [&str; 3] = [
@@ -35,17 +38,32 @@ struct LocalResult {
 /// `query_stable_v2` of chdb.h.
 type QueryStable = unsafe extern "C" fn(argc: c_int, argv: *mut *mut c_char) -> *mut LocalResult;
 
-/// Runs the server with `config.xml` and `data` of the working folder; returns when it has stopped.
-pub(crate) fn serve(library: &Path) -> anyhow::Result<()> {
+/// Runs the server with `config.xml` and `data` of the working folder, and ends the process when it has stopped.
+pub(crate) fn serve(library: &Path) -> ! {
+    let code = match run(library) {
+        Ok(()) => 0,
+        Err(error) => {
+            say(&format!("{error:#}"));
+            1
+        }
+    };
+    // SAFETY: ends the process at once. Destructors of the library must not run: threads of it may still live.
+    unsafe { nix::libc::_exit(code) }
+}
+
+fn run(library: &Path) -> anyhow::Result<()> {
     // SAFETY: the file is the one whose hash was checked when it was fetched.
     let library = unsafe { Library::new(library) }.with_context(|| format!("cannot load {}", library.display()))?;
+    // Never unloaded, for the same reason as the exit above.
+    let library = ManuallyDrop::new(library);
     // SAFETY: the type is that of the function in chdb.h.
     let query_stable =
         unsafe { library.get::<QueryStable>(c"query_stable_v2") }.context("the ClickHouse library has no entry point")?;
     let arguments = [
         "clickhouse".to_owned(),
         "--config-file=config.xml".to_owned(),
-        "--path=data".to_owned(),
+        // An absolute path, or fsync_part_directory looks for a part in data/data. Independent of the folder's name.
+        "--path=/proc/self/cwd/data".to_owned(),
         "--query".to_owned(),
         STARTUP_STATEMENTS.join("; "),
     ];

@@ -4,7 +4,8 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use futures::executor::block_on;
@@ -20,6 +21,9 @@ use crate::process::{self, Engine};
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the creation of a topic may take.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a new topic is looked at until it can be used.
+const LEADER_LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The two ports it listens on.
 #[derive(Clone, Copy)]
@@ -91,9 +95,16 @@ impl Kafka {
                 Err((name, code)) => bail!("Kafka refused to create topic {name}: {code}"),
             }
         }
-        let metadata =
-            client.inner().fetch_metadata(Some(name), CREATE_TIMEOUT).with_context(|| format!("cannot ask for topic {name}"))?;
-        Ok(metadata.topics().first().map_or(0, |topic| topic.partitions().len()))
+        let deadline = Instant::now() + CREATE_TIMEOUT;
+        loop {
+            if let Some(partitions) = usable_partitions(client, name)? {
+                return Ok(partitions);
+            }
+            if Instant::now() > deadline {
+                bail!("topic {name} has been created, but its partitions have no leader\n{}", self.engine.tail());
+            }
+            thread::sleep(LEADER_LOOK_EVERY);
+        }
     }
 
     /// Asks it to stop in order.
@@ -102,6 +113,15 @@ impl Kafka {
         self.client = None;
         self.engine.terminate();
     }
+}
+
+/// How many partitions a topic has, once each has a leader: the answer to its creation comes before that.
+fn usable_partitions(client: &AdminClient<DefaultClientContext>, name: &str) -> anyhow::Result<Option<usize>> {
+    let metadata =
+        client.inner().fetch_metadata(Some(name), CREATE_TIMEOUT).with_context(|| format!("cannot ask for topic {name}"))?;
+    let partitions = metadata.topics().first().map_or(&[][..], |topic| topic.partitions());
+    let usable = !partitions.is_empty() && partitions.iter().all(|partition| partition.leader() >= 0);
+    Ok(usable.then_some(partitions.len()))
 }
 
 /// Gives a new data folder its cluster id.

@@ -99,7 +99,7 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
 /// Fails if the file system of `folder` has fewer than `bytes` free.
 pub(crate) fn disk_space(folder: &Path, bytes: u64) -> anyhow::Result<()> {
     let free = statvfs(folder).with_context(|| format!("cannot ask for the free space of {}", folder.display()))?;
-    let free = u64::from(free.blocks_available()) * u64::from(free.fragment_size());
+    let free = free.blocks_available() * free.fragment_size();
     if free >= bytes {
         return Ok(());
     }

@@ -38,32 +38,16 @@ struct Running<'a> {
 
 /// Starts both engines, waits for a signal, and stops them.
 pub(crate) fn up(options: &UpOptions) -> anyhow::Result<()> {
-    let dir = DataDir::open(options.dir.as_deref())?;
-    let env_file = options.env_file.as_deref().map(EnvFile::claim).transpose()?;
     let engines = Cache::locate()?.ensure(&[Program::Java])?;
     let stop = Stop::listen()?;
-    let outcome = run(options, &dir, &engines, env_file, &stop);
+    let dir = DataDir::open(options.dir.as_deref())?;
+    let env_file = options.env_file.as_deref().map(EnvFile::claim).transpose()?;
+    let outcome = Running::start(options, &dir, &engines)?.live(env_file, &stop);
     if outcome.is_err() {
+        // The logs say more than the message does.
         dir.keep();
     }
     outcome
-}
-
-/// The life of the engines; whatever ends it, they have ended when it returns.
-fn run(options: &UpOptions, dir: &DataDir, engines: &EnginePaths, env_file: Option<EnvFile>, stop: &Stop) -> anyhow::Result<()> {
-    let mut running = Running::start(options, dir, engines)?;
-    if running.until_ready(stop)? {
-        let partitions = running.kafka.ensure_topic(&options.topic, options.partitions)?;
-        running.clickhouse.sql(&format!("CREATE DATABASE IF NOT EXISTS {DATABASE}"))?;
-        if let Some(file) = &env_file {
-            file.write(&running.environment())?;
-        }
-        print(&running.how_to_reach(partitions));
-        running.until_stopped(stop)?;
-    }
-    drop(env_file);
-    running.stop(stop);
-    Ok(())
 }
 
 impl<'a> Running<'a> {
@@ -84,6 +68,22 @@ impl<'a> Running<'a> {
         let program = KafkaProgram { java, lib: engines.kafka_lib.clone() };
         let kafka = Kafka::start(&program, &dir.engine("kafka")?, kafka_ports, &dir.identity.cluster_id)?;
         Ok(Self { options, dir, clickhouse, tcp_port: clickhouse_ports.tcp, kafka })
+    }
+
+    /// The life of the engines; whatever ends it, they have ended when it returns.
+    fn live(mut self, env_file: Option<EnvFile>, stop: &Stop) -> anyhow::Result<()> {
+        if self.until_ready(stop)? {
+            let partitions = self.kafka.ensure_topic(&self.options.topic, self.options.partitions)?;
+            self.clickhouse.sql(&format!("CREATE DATABASE IF NOT EXISTS {DATABASE}"))?;
+            if let Some(file) = &env_file {
+                file.write(&self.environment())?;
+            }
+            print(&self.how_to_reach(partitions));
+            self.until_stopped(stop)?;
+        }
+        drop(env_file);
+        self.stop(stop);
+        Ok(())
     }
 
     /// Waits until both answer; false if a signal came first.
@@ -158,7 +158,7 @@ impl<'a> Running<'a> {
         let identity = &self.dir.identity;
         let settings = match &self.options.env_file {
             // Absolute, because a shell looks for a bare name in its PATH.
-            Some(file) => format!(". {}", absolute(file).unwrap_or_else(|_| file.clone()).display()),
+            Some(file) => format!(". '{}'", absolute(file).unwrap_or_else(|_| file.clone()).display()),
             None => self.environment().trim_end().replace('\n', "\n            "),
         };
         let kept = if self.dir.is_temporary() { " (removed at the end; keep one with --dir)" } else { "" };

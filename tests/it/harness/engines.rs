@@ -71,7 +71,7 @@ impl Engines {
         Self::from_settings(&settings).unwrap_or_else(|| panic!("not the settings of two servers: {text}"))
     }
 
-    /// Creates a topic.
+    /// Creates a topic and waits until every partition has a leader.
     pub(crate) fn create_topic(&self, name: &str, partitions: i32) {
         let client: AdminClient<DefaultClientContext> =
             ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap();
@@ -80,6 +80,11 @@ impl Engines {
         for result in block_on(client.create_topics([&topic], &options)).unwrap() {
             result.unwrap();
         }
+        wait_until("the new topic can be used", REQUEST_TIMEOUT, || {
+            let metadata = client.inner().fetch_metadata(Some(name), REQUEST_TIMEOUT).unwrap();
+            let found = metadata.topics()[0].partitions();
+            found.len() == usize::try_from(partitions).unwrap() && found.iter().all(|partition| partition.leader() >= 0)
+        });
     }
 
     /// Creates an empty database.
