@@ -1,1 +1,28 @@
-//! Steps of the ingest worker.
+//! The ingest worker: Kafka message -> decode -> validate -> batch -> ClickHouse insert -> commit.
+//!
+//! Modules stand in the order in which a message passes them; the commands and what they share follow.
+
+pub mod consume;
+pub mod headers;
+pub mod decode;
+pub mod rows;
+pub mod batch;
+pub mod insert;
+pub mod commit;
+pub mod offset;
+pub mod counts;
+pub mod start;
+pub mod observe;
+pub mod goal;
+pub mod reference;
+pub mod pipeline;
+
+pub mod args;
+pub mod run;
+pub mod check;
+pub mod publish;
+pub mod lines;
+pub mod split;
+pub mod broker;
+pub mod progress;
+pub mod failure;

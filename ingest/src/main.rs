@@ -1,2 +1,48 @@
-//! The ingest program.
-fn main() {}
+//! The program `chiso-ingest`: arguments, settings, logging, the command, the exit code.
+
+use std::io::{BufWriter, stdout};
+use std::process::ExitCode;
+
+use chiso_ingest::args::{Cli, Command};
+use chiso_ingest::failure::Failure;
+use chiso_ingest::{check, publish, run};
+use chiso_schemas::logging;
+use chiso_schemas::settings::{Key, Settings, key};
+use clap::{CommandFactory, Parser};
+
+fn main() -> ExitCode {
+    match execute(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("chiso-ingest: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn execute(cli: &Cli) -> Result<(), Failure> {
+    let settings = Settings::load(cli.config.as_deref(), needs(cli))?;
+    if cli.print_config {
+        print!("{settings}");
+        return Ok(());
+    }
+    let Some(command) = &cli.command else {
+        return Err(Failure::Usage(format!("say what to do\n\n{}", Cli::command().render_help())));
+    };
+    logging::init(&settings.log).map_err(|error| Failure::Finding(format!("cannot start logging: {error}")))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::Finding(format!("cannot start threads: {error}")))?;
+    match command {
+        Command::Run(args) => run::run(&settings, args, runtime.handle()),
+        Command::Check(args) => check::check(&settings, args, &mut BufWriter::new(stdout())),
+        Command::Publish(args) => publish::publish(&settings, args, runtime.handle()),
+    }
+}
+
+/// The settings without which the command cannot work.
+fn needs(cli: &Cli) -> &'static [Key] {
+    match &cli.command {
+        Some(Command::Run(_)) => &[key::KAFKA_BROKERS, key::CLICKHOUSE_URL],
+        Some(Command::Publish(_)) => &[key::KAFKA_BROKERS],
+        _ => &[],
+    }
+}

@@ -1,0 +1,85 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Takes indicator events from Kafka into ClickHouse. Every setting can be given in a file (--config) and in the
+/// environment (CHISO__SECTION__KEY), which wins. Exit codes: 0 done, 1 a finding or a refused input, 2 wrong usage or
+/// configuration, 3 a dependency is not there.
+#[derive(Parser, Debug)]
+#[command(name = "chiso-ingest", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// TOML file with settings; deploy/chiso.toml lists them all.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the settings in force, without secrets, and stop.
+    #[arg(long, global = true)]
+    pub print_config: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Consume until stopped; SIGTERM or Ctrl-C stores and commits what is read first.
+    Run(RunArgs),
+    /// Validate a file of structured CloudEvents, one a line, without Kafka and ClickHouse; print each refusal.
+    Check(CheckArgs),
+    /// Publish a file of structured CloudEvents, one a line, with the ward code as key.
+    Publish(PublishArgs),
+}
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Stop once every partition's end offset at start is stored and committed. Workers of one group share the
+    /// partitions, and each of them stops when all partitions are done.
+    #[arg(long)]
+    pub until_caught_up: bool,
+    /// Show progress on stderr: a bar on a terminal, else a line every few seconds.
+    #[arg(long)]
+    pub progress: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// File of JSON lines; - reads from stdin.
+    pub file: PathBuf,
+    /// Directory of reference data, laid out like schemas/reference; default: reference.dir, or what is built in.
+    #[arg(long, value_name = "DIR")]
+    pub reference: Option<PathBuf>,
+    /// Topic by which the events are to arrive; default: kafka.topic.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+}
+
+/// Arguments of `publish`.
+#[derive(Args, Debug)]
+pub struct PublishArgs {
+    /// File of JSON lines; - reads from stdin. Empty lines are skipped, all others are published, also those that
+    /// will be refused.
+    pub file: PathBuf,
+    /// Topic; default: kafka.topic.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// Create the topic with that many partitions if it does not exist.
+    #[arg(long, value_name = "PARTITIONS", value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    pub create_topic: Option<i32>,
+    /// Content mode of the CloudEvents Kafka binding. In binary mode, lines that cannot be split into headers and data
+    /// without changing their meaning are published structured, as they are; the summary counts them.
+    #[arg(long, value_enum, default_value_t = Mode::Structured)]
+    pub mode: Mode,
+}
+
+/// Content mode of the CloudEvents Kafka binding.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// The value is the whole event.
+    Structured,
+    /// Attributes are headers, the value is the data object.
+    Binary,
+}

@@ -1,0 +1,280 @@
+//! Owns the Kafka consumer: messages, ends of partitions and rebalances come out of it as values.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chiso_schemas::settings;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaRespErr;
+use tracing::{debug, warn};
+
+use crate::failure::Failure;
+use crate::offset::NextOffset;
+
+/// What a poll yields.
+pub enum Incoming<'a> {
+    /// A message.
+    Message(BorrowedMessage<'a>),
+    /// Everything that lay in the partition when it was last fetched has been given out.
+    End(i32),
+    /// Nothing for now.
+    Nothing,
+}
+
+/// A rebalance: partitions that the group gives to this worker or takes from it. It goes on once
+/// [`Consumer::assign`] or [`Consumer::unassign`] has answered it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Partitions to read.
+    Assigned(Vec<i32>),
+    /// Partitions to leave.
+    Revoked {
+        /// Which.
+        partitions: Vec<i32>,
+        /// They may already be another worker's: nothing of them can be committed.
+        lost: bool,
+    },
+}
+
+/// Keeps rebalances until the pipeline has time for them: the callback of librdkafka must not wait for ClickHouse.
+#[derive(Default)]
+struct Context {
+    changes: Mutex<VecDeque<Change>>,
+    closing: AtomicBool,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // Errors come out of poll as well, so these lines are for those who look for them.
+        debug!(?level, facility, message, "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(%error, reason, "kafka client");
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let partitions = list.elements().iter().map(|element| element.partition()).collect::<Vec<_>>();
+        if self.closing.load(Ordering::Relaxed) {
+            // Nothing is open any more; the consumer only waits for this answer.
+            if let Err(error) = consumer.incremental_unassign(list) {
+                debug!(%error, "partitions not given back while closing");
+            }
+            return;
+        }
+        let change = match error {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Change::Assigned(partitions),
+            _ => Change::Revoked { partitions, lost: consumer.assignment_lost() },
+        };
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
+    }
+}
+
+/// A member of the consumer group.
+pub struct Consumer {
+    inner: BaseConsumer<Context>,
+    brokers: String,
+    topic: String,
+}
+
+/// How much fetched data librdkafka may hold, in KiB; its default is 64 MiB.
+const QUEUE_KIB: &str = "32768";
+/// How long Kafka may take to answer a question.
+const ANSWER: Duration = Duration::from_secs(10);
+
+impl Consumer {
+    /// Makes the consumer; nothing is sent yet.
+    ///
+    /// # Errors
+    /// librdkafka does not accept the settings.
+    pub fn new(settings: &settings::Kafka) -> Result<Self, Failure> {
+        let inner = ClientConfig::new()
+            .set("bootstrap.servers", &settings.brokers)
+            .set("client.id", "chiso-ingest")
+            .set("group.id", &settings.group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("isolation.level", "read_committed")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("enable.partition.eof", "true")
+            .set("queued.max.messages.kbytes", QUEUE_KIB)
+            // With a small queue, the default of one second would leave the worker without data for most of the time.
+            .set("fetch.queue.backoff.ms", "20")
+            .set("topic.metadata.refresh.interval.ms", "10000")
+            .create_with_context(Context::default())
+            .map_err(|error| Failure::Usage(format!("cannot make a consumer of the [kafka] settings: {error}")))?;
+        Ok(Self { inner, brokers: settings.brokers.clone(), topic: settings.topic.clone() })
+    }
+
+    /// Joins the group.
+    ///
+    /// # Errors
+    /// librdkafka refuses the name of the topic.
+    pub fn subscribe(&self) -> KafkaResult<()> {
+        self.inner.subscribe(&[&self.topic])
+    }
+
+    /// Waits for a message at most that long.
+    ///
+    /// # Errors
+    /// Kafka says what only a person can change.
+    pub fn poll(&self, patience: Duration) -> Result<Incoming<'_>, Failure> {
+        match self.inner.poll(patience) {
+            None => Ok(Incoming::Nothing),
+            Some(Ok(message)) => Ok(Incoming::Message(message)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Incoming::End(partition)),
+            Some(Err(KafkaError::MessageConsumption(code))) if !is_final(code) => {
+                warn!(error = %code, brokers = self.brokers, "kafka does not deliver now, waiting");
+                Ok(Incoming::Nothing)
+            }
+            Some(Err(error)) => Err(self.refused("read", &error)),
+        }
+    }
+
+    fn refused(&self, doing: &str, error: &KafkaError) -> Failure {
+        let (topic, brokers) = (&self.topic, &self.brokers);
+        let hint = "check that the topic exists and that this client may read it";
+        Failure::Finding(format!("cannot {doing} topic {topic} at {brokers}: {error}; {hint}"))
+    }
+
+    /// The oldest rebalance that waits for an answer.
+    pub fn next_change(&self) -> Option<Change> {
+        self.inner.context().changes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Puts a rebalance back that could not be answered now.
+    pub fn postpone(&self, change: Change) {
+        self.inner.context().changes.lock().unwrap_or_else(PoisonError::into_inner).push_front(change);
+    }
+
+    /// Begins to read partitions, each from its position.
+    ///
+    /// # Errors
+    /// The consumer is in no state to do so.
+    pub fn assign(&self, starts: &[(i32, NextOffset)]) -> KafkaResult<()> {
+        self.inner.incremental_assign(&self.list(starts)?)
+    }
+
+    /// Gives partitions back.
+    ///
+    /// # Errors
+    /// The consumer is in no state to do so.
+    pub fn unassign(&self, partitions: &[i32]) -> KafkaResult<()> {
+        self.inner.incremental_unassign(&self.names(partitions))
+    }
+
+    /// What the group has committed of those partitions.
+    ///
+    /// # Errors
+    /// Kafka does not answer.
+    pub fn committed(&self, partitions: &[i32]) -> KafkaResult<Vec<(i32, Option<NextOffset>)>> {
+        let list = self.inner.committed_offsets(self.names(partitions), ANSWER)?;
+        let mut found = Vec::new();
+        for element in list.elements() {
+            element.error()?;
+            let committed = match element.offset() {
+                Offset::Offset(offset) => Some(NextOffset::stated(offset)),
+                _ => None,
+            };
+            found.push((element.partition(), committed));
+        }
+        Ok(found)
+    }
+
+    /// Up to where all was given out, marks of transactions included, which are never given out as messages.
+    pub fn positions(&self) -> Vec<(i32, NextOffset)> {
+        let Ok(list) = self.inner.position() else { return Vec::new() };
+        let known = |offset| if let Offset::Offset(offset) = offset { Some(NextOffset::stated(offset)) } else { None };
+        list.elements().iter().filter_map(|element| Some((element.partition(), known(element.offset())?))).collect()
+    }
+
+    /// Commits positions and waits for Kafka's answer.
+    ///
+    /// # Errors
+    /// Kafka refuses or does not answer.
+    pub fn commit(&self, positions: &[(i32, NextOffset)]) -> KafkaResult<()> {
+        self.inner.commit(&self.list(positions)?, CommitMode::Sync)
+    }
+
+    /// Stops fetching without leaving the group; polling must go on.
+    ///
+    /// # Errors
+    /// The consumer is in no state to do so.
+    pub fn pause(&self, partitions: &[i32]) -> KafkaResult<()> {
+        self.inner.pause(&self.names(partitions))
+    }
+
+    /// Ends [`Consumer::pause`].
+    ///
+    /// # Errors
+    /// The consumer is in no state to do so.
+    pub fn resume(&self, partitions: &[i32]) -> KafkaResult<()> {
+        self.inner.resume(&self.names(partitions))
+    }
+
+    /// Reads partitions again from those positions.
+    ///
+    /// # Errors
+    /// The consumer is in no state to do so; then some may have been rewound.
+    pub fn rewind(&self, positions: &[(i32, NextOffset)]) -> KafkaResult<()> {
+        let list = self.inner.seek_partitions(self.list(positions)?, ANSWER)?;
+        list.elements().iter().try_for_each(|element| element.error())
+    }
+
+    fn list(&self, positions: &[(i32, NextOffset)]) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for &(partition, next) in positions {
+            list.add_partition_offset(&self.topic, partition, Offset::Offset(next.get()))?;
+        }
+        Ok(list)
+    }
+
+    fn names(&self, partitions: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for &partition in partitions {
+            list.add_partition(&self.topic, partition);
+        }
+        list
+    }
+}
+
+/// Leaving the group waits for the partitions to be given back, which the context then does at once.
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.inner.context().closing.store(true, Ordering::Relaxed);
+        while let Some(change) = self.next_change() {
+            let answered = match change {
+                Change::Assigned(partitions) => self.inner.incremental_assign(&self.names(&partitions)),
+                Change::Revoked { partitions, .. } => self.unassign(&partitions),
+            };
+            if let Err(error) = answered {
+                debug!(%error, "rebalance not answered while closing");
+            }
+        }
+    }
+}
+
+/// Errors that do not pass by themselves.
+fn is_final(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+            | RDKafkaErrorCode::InconsistentGroupProtocol
+            | RDKafkaErrorCode::InvalidGroupId
+    )
+}

@@ -1,0 +1,49 @@
+//! How a command ends when it does not end well: a line for the operator and an exit code (contract section 9).
+
+use std::fmt;
+
+/// Why a command ended.
+#[derive(Debug)]
+pub enum Failure {
+    /// 1: a finding or a refused input, or something that a person must change.
+    Finding(String),
+    /// 2: wrong usage or configuration.
+    Usage(String),
+    /// 3: a dependency is not there.
+    Dependency(String),
+}
+
+impl Failure {
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Finding(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Dependency(_) => 3,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Finding(text) | Self::Usage(text) | Self::Dependency(text)) = self;
+        f.write_str(text)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<chiso_schemas::settings::Problems> for Failure {
+    fn from(problems: chiso_schemas::settings::Problems) -> Self {
+        Self::Usage(problems.to_string())
+    }
+}
+
+impl From<chiso_schemas::store::StoreError> for Failure {
+    fn from(error: chiso_schemas::store::StoreError) -> Self {
+        match error.fault() {
+            chiso_schemas::store::Fault::Stop => Self::Finding(error.to_string()),
+            _ => Self::Dependency(error.to_string()),
+        }
+    }
+}

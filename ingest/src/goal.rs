@@ -1,0 +1,102 @@
+//! The end of `run --until-caught-up`: every end offset at start is stored and committed.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::KafkaResult;
+use tracing::debug;
+
+use crate::commit::Commit;
+use crate::broker::Questions;
+use crate::consume::Consumer;
+use crate::observe::{Observation, observe};
+use crate::offset::{NextOffset, Tracks};
+use crate::start::{Start, starts};
+
+/// The ends of all partitions at start. Other workers of the group may read some of them: this one waits until what
+/// the group has committed reaches all ends, so exit code 0 means the same however many workers there are.
+pub struct Goal {
+    ends: BTreeMap<i32, Aim>,
+    asked_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy)]
+struct Aim {
+    start: i64,
+    reached: i64,
+    seen: Observation,
+}
+
+/// Pause between two questions about what other workers have committed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Goal {
+    /// Asks for the ends now, before anything is read.
+    ///
+    /// # Errors
+    /// Kafka does not answer.
+    pub fn now(consumer: &Consumer, questions: &Questions, partitions: &[i32]) -> KafkaResult<Self> {
+        let seen = observe(questions, partitions)?.into_iter().collect::<BTreeMap<_, _>>();
+        let starts = starts(consumer, questions, partitions)?;
+        let aim = |start: Start| {
+            let begin = start.position.get();
+            seen.get(&start.partition).map(|&seen| (start.partition, Aim { start: begin, reached: begin, seen }))
+        };
+        Ok(Self { ends: starts.into_iter().filter_map(aim).collect(), asked_at: None })
+    }
+
+    /// The end of a partition at start: once the consumer reports the end of the partition, all before this is read.
+    pub fn end(&self, partition: i32) -> Option<NextOffset> {
+        self.ends.get(&partition).map(|aim| NextOffset::stated(aim.seen.end))
+    }
+
+    /// What was seen at start.
+    pub fn seen(&self, partition: i32) -> Option<Observation> {
+        self.ends.get(&partition).map(|aim| aim.seen)
+    }
+
+    /// Whether this worker has read all that it must of its own partitions.
+    pub fn is_read(&self, tracks: &Tracks) -> bool {
+        let read = |(&partition, aim): (&i32, &Aim)| tracks.next(partition).is_none_or(|next| next.get() >= aim.seen.end);
+        self.ends.iter().all(read)
+    }
+
+    /// Whether the group has committed all; asks Kafka about partitions of other workers, but not too often.
+    pub fn is_committed(&mut self, tracks: &Tracks, commit: &Commit, consumer: &Consumer) -> bool {
+        for (&partition, aim) in &mut self.ends {
+            if let Some(committed) = commit.committed(partition) {
+                aim.reached = aim.reached.max(committed.get());
+            }
+        }
+        let others = self.open().filter(|&partition| tracks.next(partition).is_none()).collect::<Vec<_>>();
+        if !others.is_empty() && self.asked_at.is_none_or(|at| at.elapsed() >= PAUSE) {
+            self.asked_at = Some(Instant::now());
+            match consumer.committed(&others) {
+                Ok(all) => all.into_iter().for_each(|(partition, committed)| self.reach(partition, committed)),
+                Err(error) => debug!(%error, "committed offsets not known"),
+            }
+        }
+        self.open().next().is_none()
+    }
+
+    fn reach(&mut self, partition: i32, committed: Option<NextOffset>) {
+        if let (Some(aim), Some(next)) = (self.ends.get_mut(&partition), committed) {
+            aim.reached = aim.reached.max(next.get());
+        }
+    }
+
+    fn open(&self) -> impl Iterator<Item = i32> {
+        self.ends.iter().filter(|(_, aim)| aim.reached < aim.seen.end).map(|(&partition, _)| partition)
+    }
+
+    /// Offsets read so far and offsets to read, of all partitions, own ones as far as they are read.
+    pub fn progress(&self, tracks: &Tracks) -> (u64, u64) {
+        let (mut done, mut all) = (0, 0);
+        for (&partition, aim) in &self.ends {
+            let reached = tracks.next(partition).map_or(aim.reached, NextOffset::get).clamp(aim.start, aim.seen.end.max(aim.start));
+            done += (reached - aim.start).unsigned_abs();
+            all += (aim.seen.end - aim.start).max(0).unsigned_abs();
+        }
+        (done, all)
+    }
+}

@@ -1,0 +1,178 @@
+//! Writes a sealed batch into ClickHouse: events, rejects, marks, ledger, in this order, each as often as it takes.
+//!
+//! Marks stand before the ledger and after the events, so that whoever sees an offset range as stored also sees the
+//! events of it and what the rollup must do. Every attempt carries the same deduplication token, so ClickHouse keeps
+//! the rows once, also when an answer was lost.
+
+use std::future::Future;
+use std::time::Duration;
+
+use chiso_schemas::store::{Fault, Store, StoreError};
+use clickhouse::Row;
+use clickhouse::error::Result as ClientResult;
+use clickhouse::insert::Insert as TableInsert;
+use tracing::{info, warn};
+
+use crate::batch::Sealed;
+use crate::counts::Counts;
+use crate::offset::Range;
+use crate::rows::{EventRow, LedgerRow, MarkRow, RejectRow, Stamp};
+
+/// The receipt for a batch that ClickHouse has stored. Only [`Insert::write`] makes one, and only one can be committed.
+#[derive(Debug)]
+pub struct Durable {
+    ranges: Vec<Range>,
+    counts: Counts,
+}
+
+impl Durable {
+    /// The positions that are stored.
+    pub fn ranges(&self) -> &[Range] {
+        &self.ranges
+    }
+
+    /// What became of the messages in it.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+/// Where batches go.
+#[derive(Clone)]
+pub struct Insert {
+    store: Store,
+    topic: String,
+    group: String,
+}
+
+/// How long ClickHouse may take to accept a piece of the rows.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to answer once it has them all.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(180);
+
+impl Insert {
+    /// Messages come from the topic, read by the group.
+    pub fn new(store: Store, topic: impl Into<String>, group: impl Into<String>) -> Self {
+        Self { store, topic: topic.into(), group: group.into() }
+    }
+
+    /// Writes the batch, and tries again as long as that can help.
+    ///
+    /// # Errors
+    /// ClickHouse refused it in a way that only a person can change.
+    pub async fn write(&self, sealed: Sealed) -> Result<Durable, StoreError> {
+        let stamp = sealed.stamp(&self.topic);
+        if !sealed.facts.is_empty() {
+            self.retry("event_log", || self.events(&sealed, stamp)).await?;
+        }
+        if !sealed.refused.is_empty() {
+            self.retry("rejected_log", || self.rejects(&sealed, stamp)).await?;
+        }
+        if sealed.marks().len() > 0 {
+            self.retry("marks", || self.marks(&sealed, stamp)).await?;
+        }
+        if !sealed.ledger.is_empty() {
+            self.retry("ledger", || self.ledger(&sealed, stamp)).await?;
+        }
+        Ok(Durable { ranges: sealed.ledger.iter().map(|entry| entry.range).collect(), counts: sealed.counts })
+    }
+
+    async fn events(&self, sealed: &Sealed, stamp: Stamp<'_>) -> ClientResult<()> {
+        let mut insert = self.begin::<EventRow<'_>>("event_log", sealed).await?;
+        for fact in &sealed.facts {
+            insert.write(&EventRow::new(fact, stamp)).await?;
+        }
+        insert.end().await
+    }
+
+    async fn rejects(&self, sealed: &Sealed, stamp: Stamp<'_>) -> ClientResult<()> {
+        let mut insert = self.begin::<RejectRow<'_>>("rejected_log", sealed).await?;
+        for refused in &sealed.refused {
+            insert.write(&RejectRow::new(refused, stamp)).await?;
+        }
+        insert.end().await
+    }
+
+    async fn marks(&self, sealed: &Sealed, stamp: Stamp<'_>) -> ClientResult<()> {
+        let mut insert = self.begin::<MarkRow<'_>>("marks", sealed).await?;
+        for fact in sealed.marks() {
+            insert.write(&MarkRow::new(fact, stamp.batch, sealed.sealed_ms)).await?;
+        }
+        insert.end().await
+    }
+
+    async fn ledger(&self, sealed: &Sealed, stamp: Stamp<'_>) -> ClientResult<()> {
+        let mut insert = self.begin::<LedgerRow<'_>>("ledger", sealed).await?;
+        for entry in &sealed.ledger {
+            let row = LedgerRow {
+                topic: stamp.topic,
+                partition: entry.range.partition,
+                from_offset: entry.range.from,
+                next_offset: entry.range.next,
+                batch: stamp.batch,
+                observed_end: entry.seen.end,
+                observed_at: entry.seen.at_ms,
+                group_id: &self.group,
+            };
+            insert.write(&row).await?;
+        }
+        insert.end().await
+    }
+
+    async fn begin<R: Row>(&self, table: &str, sealed: &Sealed) -> ClientResult<TableInsert<R>> {
+        let insert = self.store.write().insert::<R>(table).await?;
+        Ok(insert
+            .with_timeouts(Some(SEND_TIMEOUT), Some(ANSWER_TIMEOUT))
+            .with_setting("insert_deduplication_token", sealed.token(table))
+            // Copies are rare and a merge removes them; looking for them here costs more than it saves.
+            .with_setting("optimize_on_insert", "0"))
+    }
+
+    async fn retry<F>(&self, table: &str, attempt: impl Fn() -> F) -> Result<(), StoreError>
+    where
+        F: Future<Output = ClientResult<()>> + Send,
+    {
+        let mut failures = 0_u32;
+        loop {
+            let Err(cause) = attempt().await else {
+                if failures > 0 {
+                    info!(table, failures, "insert succeeded after retries");
+                }
+                return Ok(());
+            };
+            let error = self.store.during(format!("insert into {table}"))(cause);
+            if error.fault() == Fault::Stop {
+                return Err(error);
+            }
+            failures = failures.saturating_add(1);
+            let pause = backoff(failures);
+            warn!(table, failures, pause_ms = pause.as_millis(), %error, "insert failed, retrying with the same token");
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+const FIRST_PAUSE_MS: u64 = 100;
+const LONGEST_PAUSE_MS: u64 = 10_000;
+
+/// Twice as long each time up to the longest, and by chance up to half of it shorter, so that workers spread.
+fn backoff(failures: u32) -> Duration {
+    let full = FIRST_PAUSE_MS.saturating_mul(1 << (failures - 1).min(16)).min(LONGEST_PAUSE_MS);
+    Duration::from_millis(rand::random_range(full / 2..=full))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_bound_and_are_not_all_the_same() {
+        for failures in 1..200 {
+            let full = (FIRST_PAUSE_MS << (failures - 1).min(20)).min(LONGEST_PAUSE_MS);
+            let pause = u64::try_from(backoff(failures).as_millis()).unwrap_or(u64::MAX);
+            assert!((full / 2..=full).contains(&pause), "{failures}: {pause}");
+        }
+        let long = (0..50).map(|_| backoff(30)).collect::<std::collections::BTreeSet<_>>();
+        assert!(long.len() > 1);
+    }
+}

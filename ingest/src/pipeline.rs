@@ -1,0 +1,404 @@
+//! consume -> decode -> batch -> insert -> commit: the only file that knows the order.
+//!
+//! One thread polls Kafka, judges messages and fills the open batch; ClickHouse is written to beside it, one batch at
+//! a time, so batches become durable in the order of their offsets and a commit never leaves a hole.
+//!
+//! The line of no return is the insert. What is open may be dropped, for it is read again. What is being inserted is
+//! awaited up to a deadline: if it becomes durable it is committed; if not, nothing is, and it is read again, which
+//! stores copies of the same events and changes nothing. Only a [`Durable`](crate::insert::Durable) can be committed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use chiso_schemas::store::StoreError;
+use rdkafka::Message as _;
+use rdkafka::message::BorrowedMessage;
+use tokio::runtime::Handle;
+use tracing::{debug, info, warn};
+
+use crate::broker::Questions;
+use crate::batch::{Entry, Limits, Open};
+use crate::commit::Commit;
+use crate::consume::{Change, Consumer, Incoming};
+use crate::counts::Counts;
+use crate::decode;
+use crate::failure::Failure;
+use crate::goal::Goal;
+use crate::headers::headers;
+use crate::insert::{Durable, Insert};
+use crate::observe::{Observation, Observations, now_ms, observe};
+use crate::offset::{NextOffset, Range, Tracks};
+use crate::progress::Progress;
+use crate::reference::Generation;
+use crate::start::starts;
+
+/// What the pipeline works with.
+pub struct Parts {
+    /// Where messages come from.
+    pub consumer: Arc<Consumer>,
+    /// Who asks where partitions begin and end.
+    pub questions: Arc<Questions>,
+    /// Where batches go.
+    pub insert: Insert,
+    /// Where inserts run.
+    pub runtime: Handle,
+    /// What messages are judged by now.
+    pub generation: Arc<Generation>,
+    /// What they are judged by later.
+    pub newer: Receiver<Arc<Generation>>,
+    /// Where partitions end.
+    pub observations: Observations,
+    /// When a batch is full.
+    pub limits: Limits,
+    /// How long storing what is open may take when partitions are taken away or the worker stops.
+    pub drain_max: Duration,
+    /// When to stop by itself.
+    pub goal: Option<Goal>,
+    /// What is shown meanwhile.
+    pub progress: Progress,
+}
+
+/// The state of one worker.
+pub struct Pipeline {
+    parts: Parts,
+    tracks: Tracks,
+    commit: Commit,
+    open: Open,
+    in_flight: Option<Receiver<Result<Durable, StoreError>>>,
+    next_generation: Option<Arc<Generation>>,
+    paused: bool,
+    totals: Counts,
+    joined: bool,
+    begun: Instant,
+    noted: Instant,
+}
+
+/// Messages taken between two looks at everything else.
+const BURST: usize = 1_000;
+/// The longest wait for a message: so late does the worker notice that it shall stop.
+const POLL: Duration = Duration::from_millis(100);
+/// The same while an insert runs, which ends without waking the poll.
+const POLL_INSERTING: Duration = Duration::from_millis(20);
+/// How long a full batch waits for the one being inserted before fetching is paused. Pausing throws away what is
+/// fetched, so an ordinary insert should not lead to it.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Pause before partitions are begun again, when Kafka did not say where they begin.
+const ASSIGN_PAUSE: Duration = Duration::from_secs(1);
+/// How often a quiet worker notes in the ledger that it has reached the ends.
+const NOTE: Duration = Duration::from_secs(5);
+/// How long a worker waits for partitions before it believes that others have them all.
+const JOIN: Duration = Duration::from_secs(15);
+
+impl Pipeline {
+    /// A worker that has not begun.
+    pub fn new(parts: Parts) -> Self {
+        let open = Open::new(parts.limits, parts.generation.number);
+        Self {
+            tracks: Tracks::default(),
+            commit: Commit::default(),
+            open,
+            in_flight: None,
+            next_generation: None,
+            paused: false,
+            totals: Counts::default(),
+            joined: false,
+            begun: Instant::now(),
+            noted: Instant::now(),
+            parts,
+        }
+    }
+
+    /// Works until it is asked to stop or has caught up; then stores and commits what is open. Yields what became of
+    /// the messages.
+    ///
+    /// # Errors
+    /// Something that waiting does not mend. What is durable is committed, the rest is read again by the next worker.
+    pub fn run(&mut self, stop: impl Fn() -> bool) -> Result<Counts, Failure> {
+        while !stop() && !self.has_caught_up() {
+            self.read()?;
+            self.rebalance()?;
+            self.settle(Duration::ZERO)?;
+            self.store_if_due()?;
+            self.commit.send(&self.parts.consumer);
+            self.note_ends();
+            let goal = self.parts.goal.as_ref().map(|goal| goal.progress(&self.tracks));
+            let (done, all) = goal.map_or((self.totals.read, None), |(done, all)| (done, Some(all)));
+            self.parts.progress.show(done, all, || self.totals.to_string());
+        }
+        self.drain()?;
+        self.parts.progress.finish(|| self.totals.to_string());
+        Ok(self.totals.clone())
+    }
+
+    /// Takes messages until there are none, the batch is full, or others have waited long enough.
+    fn read(&mut self) -> Result<(), Failure> {
+        let consumer = Arc::clone(&self.parts.consumer);
+        let patience = if self.in_flight.is_some() { POLL_INSERTING } else { POLL };
+        let patience = self.open.remaining().map_or(patience, |remaining| remaining.min(patience));
+        for _ in 0..BURST {
+            if self.open.is_full() && !self.paused {
+                break;
+            }
+            match consumer.poll(patience)? {
+                Incoming::Message(message) => self.take(&message),
+                Incoming::End(partition) => self.reach_end(partition),
+                Incoming::Nothing => {
+                    self.pass_gaps();
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks of transactions are positions without messages, so the consumer must be asked for them.
+    fn pass_gaps(&mut self) {
+        for (partition, next) in self.parts.consumer.positions() {
+            self.tracks.advance(partition, next);
+        }
+    }
+
+    fn take(&mut self, message: &BorrowedMessage<'_>) {
+        let (partition, offset) = (message.partition(), message.offset());
+        if !self.tracks.expects(partition, offset) {
+            return;
+        }
+        let raw = headers(message).collect::<Vec<_>>();
+        let readable = decode::readable(&raw);
+        match decode::decode(message, &readable, &self.parts.generation.reference) {
+            Ok(event) => self.open.accept(&event, decode::arrival(message)),
+            Err(refusal) => self.open.reject(decode::refused(message, &raw, refusal)),
+        }
+        self.tracks.advance(partition, NextOffset::after(offset));
+    }
+
+    /// Kafka reports the end of a partition after this worker began to read it, so after the goal was set.
+    fn reach_end(&mut self, partition: i32) {
+        if let Some(end) = self.parts.goal.as_ref().and_then(|goal| goal.end(partition)) {
+            self.tracks.advance(partition, end);
+        }
+    }
+
+    fn rebalance(&mut self) -> Result<(), Failure> {
+        while let Some(change) = self.parts.consumer.next_change() {
+            info!(?change, "rebalance");
+            match &change {
+                Change::Assigned(partitions) => {
+                    if let Err(error) = self.assign(partitions) {
+                        warn!(%error, "cannot begin to read partitions, trying again");
+                        self.parts.consumer.postpone(change);
+                        std::thread::sleep(ASSIGN_PAUSE);
+                        return Ok(());
+                    }
+                }
+                Change::Revoked { partitions, lost } => self.revoke(partitions, *lost)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, partitions: &[i32]) -> rdkafka::error::KafkaResult<()> {
+        let Parts { consumer, questions, observations, .. } = &self.parts;
+        let starts = starts(consumer, questions, partitions)?;
+        let seen = observe(questions, partitions)?;
+        consumer.assign(&starts.iter().map(|start| (start.partition, start.position)).collect::<Vec<_>>())?;
+        for start in starts {
+            self.tracks.assign(start.partition, start.position);
+            self.commit.assign(start);
+        }
+        for (partition, seen) in seen {
+            observations.follow(partition, seen);
+        }
+        if self.paused
+            && let Err(error) = consumer.pause(partitions)
+        {
+            warn!(%error, "new partitions not paused");
+        }
+        self.joined = true;
+        Ok(())
+    }
+
+    fn revoke(&mut self, partitions: &[i32], lost: bool) -> Result<(), Failure> {
+        // Batches mix partitions, and a repeated event may lie in a partition that stays: so all is stored, or none.
+        let stored = !lost && self.store_all(Instant::now() + self.parts.drain_max)?;
+        for &partition in partitions {
+            self.tracks.revoke(partition);
+            self.commit.revoke(partition);
+            self.parts.observations.forget(partition);
+        }
+        if let Err(error) = self.parts.consumer.unassign(partitions) {
+            warn!(%error, "partitions not given back");
+        }
+        if stored { Ok(()) } else { self.drop_open() }
+    }
+
+    /// Drops what is open; what is still ours of it is read again from where the batch began.
+    fn drop_open(&mut self) -> Result<(), Failure> {
+        self.open = Open::new(self.parts.limits, self.parts.generation.number);
+        let again = self.tracks.rewind();
+        warn!(?again, "partitions left before everything read was stored; it will be read again");
+        // The consumer must not stay ahead of the ledger: if it cannot go back, a new worker begins at what is committed.
+        let rewound = self.parts.consumer.rewind(&again);
+        rewound.map_err(|error| Failure::Dependency(format!("cannot read partitions again after a rebalance: {error}; start the worker again")))
+    }
+
+    /// Waits that long for the batch that is being inserted; releases and commits it if it is durable.
+    fn settle(&mut self, patience: Duration) -> Result<(), Failure> {
+        let Some(in_flight) = &self.in_flight else { return Ok(()) };
+        let durable = match in_flight.recv_timeout(patience) {
+            Err(RecvTimeoutError::Timeout) => return Ok(()),
+            Err(RecvTimeoutError::Disconnected) => return Err(Failure::Finding("the insert ended without an answer".to_owned())),
+            Ok(written) => written?,
+        };
+        self.in_flight = None;
+        self.commit.release(&durable);
+        self.totals.add(durable.counts());
+        self.commit.send(&self.parts.consumer);
+        Ok(())
+    }
+
+    fn store_if_due(&mut self) -> Result<(), Failure> {
+        while let Ok(newer) = self.parts.newer.try_recv() {
+            self.next_generation = Some(newer);
+        }
+        let aged = self.open.remaining().is_some_and(|remaining| remaining.is_zero());
+        let read = self.parts.goal.as_ref().is_some_and(|goal| self.joined && goal.is_read(&self.tracks));
+        if !(self.open.is_full() || aged || read || self.next_generation.is_some()) {
+            return Ok(());
+        }
+        if self.open.is_full() && !self.paused {
+            self.settle(PATIENCE)?;
+        }
+        if self.in_flight.is_none() {
+            self.store_open();
+            self.set_paused(false);
+        } else if self.open.is_full() {
+            self.set_paused(true);
+        }
+        Ok(())
+    }
+
+    /// While the batch is full and ClickHouse is slow, nothing is fetched, but the group is still served.
+    fn set_paused(&mut self, paused: bool) {
+        if paused == self.paused {
+            return;
+        }
+        let partitions = self.tracks.partitions().collect::<Vec<_>>();
+        let consumer = &self.parts.consumer;
+        match if paused { consumer.pause(&partitions) } else { consumer.resume(&partitions) } {
+            Ok(()) => self.paused = paused,
+            Err(error) => warn!(%error, paused, "cannot pause or resume partitions"),
+        }
+    }
+
+    /// Seals the open batch, if there is anything in it, and begins to insert it.
+    fn store_open(&mut self) {
+        self.pass_gaps();
+        let ranges = self.tracks.take();
+        let ledger = ranges.into_iter().map(|range| Entry { range, seen: self.seen(range.partition) }).collect::<Vec<_>>();
+        if !ledger.is_empty() {
+            self.begin_insert(ledger);
+        }
+        if let Some(newer) = self.next_generation.take() {
+            info!(generation = newer.number, "judging by newer reference data");
+            self.open = Open::new(self.parts.limits, newer.number);
+            self.parts.generation = newer;
+        }
+    }
+
+    fn begin_insert(&mut self, ledger: Vec<Entry>) {
+        let open = std::mem::replace(&mut self.open, Open::new(self.parts.limits, self.parts.generation.number));
+        let sealed = open.seal(ledger, now_ms());
+        debug!(events = sealed.facts.len(), rejects = sealed.refused.len(), partitions = sealed.ledger.len(), "batch sealed");
+        let (sender, receiver) = channel();
+        let insert = self.parts.insert.clone();
+        self.parts.runtime.spawn(async move {
+            // Nobody waits for the answer any more if the worker has given up.
+            let _ = sender.send(insert.write(sealed).await);
+        });
+        self.in_flight = Some(receiver);
+    }
+
+    fn seen(&self, partition: i32) -> Observation {
+        let unseen = Observation { end: i64::MAX, at_ms: 0 };
+        self.parts.observations.of(partition).unwrap_or(unseen)
+    }
+
+    /// Stores and commits all that is read. Yields whether that was done by then.
+    fn store_all(&mut self, deadline: Instant) -> Result<bool, Failure> {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        self.settle(left())?;
+        if self.in_flight.is_some() {
+            return Ok(false);
+        }
+        self.store_open();
+        self.settle(left())?;
+        while self.in_flight.is_none() && !self.commit.is_settled() && !left().is_zero() {
+            self.commit.send(&self.parts.consumer);
+            std::thread::sleep(POLL_INSERTING);
+        }
+        Ok(self.in_flight.is_none() && self.commit.is_settled())
+    }
+
+    /// Now and then, a worker with nothing to store notes that it has reached the ends, so that readers know.
+    fn note_ends(&mut self) {
+        if self.noted.elapsed() < NOTE || self.in_flight.is_some() || !self.open.is_empty() {
+            return;
+        }
+        self.noted = Instant::now();
+        // Positions behind the marks of transactions become durable with this, too.
+        self.store_open();
+        if self.in_flight.is_some() {
+            return;
+        }
+        let reached = self.reached(|partition| self.parts.observations.of(partition));
+        if !reached.is_empty() {
+            self.begin_insert(reached);
+        }
+    }
+
+    /// Ledger entries of the partitions whose end, as seen, is stored.
+    fn reached(&self, seen: impl Fn(i32) -> Option<Observation>) -> Vec<Entry> {
+        let entry = |partition| {
+            let (next, seen) = (self.commit.durable(partition)?, seen(partition)?);
+            let range = Range { partition, from: next, next };
+            (next.get() >= seen.end).then_some(Entry { range, seen })
+        };
+        self.tracks.partitions().filter_map(entry).collect()
+    }
+
+    fn has_caught_up(&mut self) -> bool {
+        let Some(goal) = &mut self.parts.goal else { return false };
+        // Before the first partitions come, it is not known whose they are.
+        (self.joined || self.begun.elapsed() >= JOIN)
+            && self.in_flight.is_none()
+            && goal.is_read(&self.tracks)
+            && goal.is_committed(&self.tracks, &self.commit, &self.parts.consumer)
+    }
+
+    fn drain(&mut self) -> Result<(), Failure> {
+        let deadline = Instant::now() + self.parts.drain_max;
+        if !self.store_all(deadline)? {
+            let seconds = self.parts.drain_max.as_secs();
+            let text = format!("stopped with messages read but not stored and committed within {seconds} s; they will be read again");
+            return Err(Failure::Dependency(text));
+        }
+        if let Some(goal) = &self.parts.goal {
+            let partitions = self.tracks.partitions().collect::<Vec<_>>();
+            let fresh = observe(&self.parts.questions, &partitions).unwrap_or_default().into_iter().collect::<BTreeMap<_, _>>();
+            let mut reached = self.reached(|partition| fresh.get(&partition).copied());
+            let stale = self.reached(|partition| goal.seen(partition));
+            reached.extend(stale.into_iter().filter(|old| reached.iter().all(|new| new.range.partition != old.range.partition)).collect::<Vec<_>>());
+            if !reached.is_empty() {
+                self.begin_insert(reached);
+                self.settle(deadline.saturating_duration_since(Instant::now()))?;
+            }
+        }
+        if !self.totals.add_up() {
+            return Err(Failure::Finding(format!("messages do not add up, which is a fault of chiso-ingest: {:?}", self.totals)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+//! `chiso-ingest publish`: sends a file of events to Kafka, byte for byte, also what will be refused.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chiso_schemas::settings::{Settings, is_topic};
+use rdkafka::ClientContext;
+use rdkafka::Message as _;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use tracing::debug;
+
+use crate::args::{Mode, PublishArgs};
+use crate::broker;
+use crate::check::STRUCTURED;
+use crate::failure::Failure;
+use crate::lines::{Line, Lines};
+use crate::progress::Progress;
+use crate::split::{split, ward};
+
+/// How long the brokers may take to answer at start.
+const REACHED: Duration = Duration::from_secs(20);
+/// How long a message may take to be delivered, in milliseconds.
+const DELIVERY_MS: &str = "60000";
+/// Pause while the queue of the producer is full.
+const FULL: Duration = Duration::from_millis(5);
+/// So many failed lines are named.
+const NAMED: usize = 5;
+
+/// Publishes the file and prints what was published as one line of JSON.
+///
+/// # Errors
+/// Kafka or the topic is not there, the file cannot be read, or a line was not delivered.
+pub fn publish(settings: &Settings, args: &PublishArgs, runtime: &Handle) -> Result<(), Failure> {
+    let topic = args.topic.as_deref().unwrap_or(&settings.kafka.topic);
+    if !is_topic(topic) {
+        return Err(Failure::Usage(format!("--topic {topic:?} is no name of a topic: 1 to 249 of a-z A-Z 0-9 . _ -")));
+    }
+    let mut lines = Lines::open(&args.file)?;
+    let brokers = &settings.kafka.brokers;
+    if let Some(partitions) = args.create_topic {
+        runtime.block_on(create(brokers, topic, partitions))?;
+    }
+    let publisher = Publisher::new(brokers, topic, args.mode)?;
+    broker::partitions(publisher.producer.client(), brokers, topic, REACHED)?;
+    let mut progress = Progress::new(true);
+    let mut sent = Sent::default();
+    let mut buffer = Vec::new();
+    while let Some(line) = lines.next(&mut buffer)? {
+        publisher.send(&line, &mut sent)?;
+        if publisher.reports().failed() > 0 {
+            break;
+        }
+        let (done, all) = lines.progress();
+        progress.show(done, all, || format!("{} events sent", sent.events));
+    }
+    publisher.finish()?;
+    progress.finish(|| format!("{} events published", sent.events));
+    println!("{}", sent.to_json());
+    Ok(())
+}
+
+/// What was sent.
+#[derive(Default)]
+struct Sent {
+    events: u64,
+    without_key: u64,
+    not_split: u64,
+}
+
+impl Sent {
+    fn to_json(&self) -> Value {
+        json!({ "published": self.events, "without_key": self.without_key, "structured_instead_of_binary": self.not_split })
+    }
+}
+
+/// What became of the messages: librdkafka says so from a thread of its own.
+#[derive(Default)]
+struct Reports {
+    failed: AtomicU64,
+    first: Mutex<Vec<String>>,
+}
+
+impl Reports {
+    fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        debug!(?level, facility, message, "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(%error, reason, "kafka client");
+    }
+}
+
+impl ProducerContext for Reports {
+    /// The number of the line.
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, line: usize) {
+        if let Err((error, message)) = result {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+            if first.len() < NAMED {
+                first.push(format!("line {line} ({} bytes): {error}", message.payload().map_or(0, <[u8]>::len)));
+            }
+        }
+    }
+}
+
+struct Publisher<'a> {
+    producer: ThreadedProducer<Reports>,
+    brokers: &'a str,
+    topic: &'a str,
+    mode: Mode,
+}
+
+impl<'a> Publisher<'a> {
+    fn new(brokers: &'a str, topic: &'a str, mode: Mode) -> Result<Self, Failure> {
+        let producer = client(brokers)
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("message.timeout.ms", DELIVERY_MS)
+            .set("linger.ms", "20")
+            // The broker, not the publisher, says how long a message may be.
+            .set("message.max.bytes", "100000000")
+            .set("queue.buffering.max.kbytes", "65536")
+            // The partitioner of the Java client, so that a key lies in one partition whoever publishes it.
+            .set("partitioner", "murmur2_random")
+            .create_with_context(Reports::default())
+            .map_err(|error| Failure::Usage(format!("cannot make a producer of the [kafka] settings: {error}")))?;
+        Ok(Self { producer, brokers, topic, mode })
+    }
+
+    fn reports(&self) -> &Reports {
+        self.producer.context()
+    }
+
+    fn send(&self, line: &Line<'_>, sent: &mut Sent) -> Result<(), Failure> {
+        let binary = if self.mode == Mode::Binary { split(line.bytes) } else { None };
+        let (headers, payload) = match &binary {
+            Some(binary) => {
+                let mut headers = OwnedHeaders::new().insert(Header { key: "content-type", value: Some("application/json") });
+                for (name, value) in &binary.attributes {
+                    headers = headers.insert(Header { key: &format!("ce_{name}"), value: Some(value) });
+                }
+                (headers, binary.data.as_bytes())
+            }
+            None => {
+                let [(key, value)] = STRUCTURED;
+                (OwnedHeaders::new().insert(Header { key, value: Some(value) }), line.bytes)
+            }
+        };
+        let number = usize::try_from(line.number).unwrap_or(usize::MAX);
+        let key = ward(line.bytes);
+        let mut record = BaseRecord::with_opaque_to(self.topic, number).payload(payload).headers(headers);
+        if let Some(key) = &key {
+            record = record.key(key.as_ref());
+        }
+        self.enqueue(record)?;
+        sent.events += 1;
+        sent.without_key += u64::from(key.is_none());
+        sent.not_split += u64::from(self.mode == Mode::Binary && binary.is_none());
+        Ok(())
+    }
+
+    fn enqueue(&self, mut record: BaseRecord<'_, str, [u8], usize>) -> Result<(), Failure> {
+        loop {
+            let line = record.delivery_opaque;
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    record = back;
+                    std::thread::sleep(FULL);
+                }
+                Err((error, _)) => return Err(Failure::Finding(format!("cannot publish line {line} to {}: {error}", self.topic))),
+            }
+        }
+    }
+
+    /// Waits until every message is delivered or has failed.
+    fn finish(self) -> Result<(), Failure> {
+        let flushed = self.producer.flush(Duration::from_millis(DELIVERY_MS.parse().unwrap_or(60_000)) * 2);
+        let (failed, first) = (self.reports().failed(), self.reports().first.lock().unwrap_or_else(PoisonError::into_inner).join("; "));
+        if failed > 0 {
+            let place = format!("topic {} at {}", self.topic, self.brokers);
+            return Err(Failure::Finding(format!("{failed} events were not delivered to {place}, the first of them: {first}")));
+        }
+        flushed.map_err(|error| Failure::Dependency(format!("cannot reach Kafka at {}: {error}; not all was delivered", self.brokers)))
+    }
+}
+
+fn client(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers).set("client.id", "chiso-ingest");
+    config
+}
+
+/// Creates the topic with the broker's default replication, unless it exists.
+async fn create(brokers: &str, topic: &str, partitions: i32) -> Result<(), Failure> {
+    let unreachable = |error| Failure::Dependency(format!("cannot create topic {topic} at {brokers}: {error}; is Kafka running?"));
+    let admin: AdminClient<DefaultClientContext> = client(brokers).create().map_err(unreachable)?;
+    let options = AdminOptions::new().request_timeout(Some(REACHED)).operation_timeout(Some(REACHED));
+    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+    for result in admin.create_topics([&new], &options).await.map_err(unreachable)? {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((_, error)) => return Err(Failure::Finding(format!("cannot create topic {topic} at {brokers}: {error}"))),
+        }
+    }
+    Ok(())
+}

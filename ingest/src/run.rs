@@ -1,0 +1,87 @@
+//! `chiso-ingest run`: makes the parts of the pipeline, each checked before the first message is read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chiso_schemas::settings::Settings;
+use chiso_schemas::store::{SchemaError, Store, check_schema};
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+
+use crate::args::RunArgs;
+use crate::batch::Limits;
+use crate::broker::Questions;
+use crate::consume::Consumer;
+use crate::failure::Failure;
+use crate::goal::Goal;
+use crate::insert::Insert;
+use crate::observe::{Observations, Observer};
+use crate::pipeline::{Parts, Pipeline};
+use crate::progress::Progress;
+use crate::reference;
+
+/// How long ClickHouse and then Kafka may take to answer at start: both together below half a minute.
+const REACHED: Duration = Duration::from_secs(12);
+
+/// Consumes until it is stopped or has caught up, and prints what became of the messages as one line of JSON.
+///
+/// # Errors
+/// A dependency is not there, or something that a person must change.
+pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle) -> Result<(), Failure> {
+    let stop = stop_signal(runtime)?;
+    let store = Store::new(&settings.clickhouse);
+    runtime.block_on(store.reachable(REACHED))?;
+    runtime.block_on(check_schema(&store)).map_err(|error| match error {
+        SchemaError::Store(error) => error.into(),
+        SchemaError::Missing { .. } => Failure::Dependency(error.to_string()),
+        SchemaError::Newer { .. } => Failure::Finding(error.to_string()),
+    })?;
+    let generation = runtime.block_on(reference::load(&store))?;
+    let newer = reference::watch(runtime, store.clone(), generation.number);
+    let consumer = Arc::new(Consumer::new(&settings.kafka)?);
+    let questions = Arc::new(Questions::new(&settings.kafka)?);
+    let partitions = questions.partitions(REACHED)?;
+    let kafka = |doing: &str, error| Failure::Dependency(format!("cannot {doing} at {}: {error}", settings.kafka.brokers));
+    let goal = args.until_caught_up.then(|| Goal::now(&consumer, &questions, &partitions));
+    let goal = goal.transpose().map_err(|error| kafka("ask for the ends of the partitions", error))?;
+    consumer.subscribe().map_err(|error| kafka("subscribe to the topic", error))?;
+    let observations = Observations::default();
+    let observer = Observer::start(Arc::clone(&questions), observations.clone());
+    info!(topic = settings.kafka.topic, group = settings.kafka.group, partitions = partitions.len(), "worker started");
+    let mut pipeline = Pipeline::new(Parts {
+        consumer,
+        questions,
+        insert: Insert::new(store, &settings.kafka.topic, &settings.kafka.group),
+        runtime: runtime.clone(),
+        generation,
+        newer,
+        observations,
+        limits: Limits::new(&settings.batch),
+        drain_max: Duration::from_millis(settings.shutdown.drain_ms_max),
+        goal,
+        progress: Progress::new(args.progress),
+    });
+    let counts = pipeline.run(|| stop.load(Ordering::Relaxed))?;
+    drop(observer);
+    info!(read = counts.read, stored = counts.stored, repeated = counts.repeated, rejected = counts.rejected(), "worker stopped");
+    println!("{}", counts.to_json());
+    Ok(())
+}
+
+/// Becomes true on SIGTERM or SIGINT.
+fn stop_signal(runtime: &Handle) -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let _inside = runtime.enter();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).map_err(|error| Failure::Finding(format!("cannot wait for signals: {error}")))?;
+        let stop = Arc::clone(&stop);
+        runtime.spawn(async move {
+            signals.recv().await;
+            info!("stopping: storing and committing what is read");
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
+    Ok(stop)
+}
