@@ -88,7 +88,7 @@ impl<'a> ContentType<'a> {
     fn essence(&self) -> &'a [u8] {
         let header = self.header.unwrap_or_default();
         let end = header.iter().position(|&b| b == b';').unwrap_or(header.len());
-        header[..end].trim_ascii()
+        header[..end].trim_ascii_end()
     }
 }
 

@@ -186,11 +186,15 @@ const SHOWN_CHARS: usize = 100;
 
 /// A text of an event within a detail: quoted, control characters escaped, shortened.
 pub(super) fn shown(text: &str) -> String {
-    format!("{:?}", shortened(text))
+    format!("{:?}", start_of(text))
 }
 
-/// JSON text of an event within a detail: as it was written, shortened.
-pub(super) fn shortened(text: &str) -> Cow<'_, str> {
+/// JSON text of an event within a detail: as it was written, but on one line, and shortened.
+pub(super) fn shortened(text: &str) -> String {
+    start_of(text).replace(char::is_control, " ")
+}
+
+fn start_of(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),

@@ -446,6 +446,7 @@ fn details_name_field_and_value() {
     assert_eq!(value("1e18"), "data.value 1e18 is not below 10^18");
     let long = value(&format!("[{}]", "\"ệ\",".repeat(500) + "1"));
     assert!(long.chars().count() < 150 && long.contains('…'), "{long}");
+    assert_eq!(value("[\n\t1]"), "data.value is [  1], not a number");
     let wrong = detail(&event(&[], &[("percent", "1")]));
     assert_eq!(wrong, "data gives value, percent, but bts-stations is of kind stock and takes value alone");
     assert_eq!(detail(&event(&[("id", "5")], &[])), "the attribute id is 5, not a string");
