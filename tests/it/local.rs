@@ -436,7 +436,7 @@ fn a_damaged_or_half_fetched_engine_is_never_started() {
     assert_eq!((code, &*text), (Some(0), ""), "the whole one is used without any tool");
 
     // What an interrupted fetch leaves is another folder, never looked into.
-    fs::rename(home(&kafka), home(&kafka).with_added_extension("partial")).unwrap();
+    fs::rename(home(&kafka), home(&kafka).with_added_extension("partial-1")).unwrap();
     let (code, text) = run(&["fetch"], &without_tools);
     assert_eq!(code, Some(3), "{text}");
 }

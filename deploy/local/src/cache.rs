@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::process;
 
 use anyhow::Context;
 
@@ -13,6 +14,9 @@ use crate::verify::{self, FileList};
 
 /// Free space wanted before a fetch: both engines unpacked, and what npm and Maven keep of them.
 const FETCH_BYTES: u64 = 1_500_000_000;
+
+/// Extension of a folder in the making.
+const PARTIAL: &str = "partial";
 
 /// One engine as pinned by the files in `engines/`.
 struct Pinned {
@@ -123,8 +127,9 @@ impl Pinned {
 
     /// Fetches beside the final folder and renames as the last step, so that a half is never taken for a whole.
     fn fetch(&self, folder: &Path) -> anyhow::Result<()> {
-        let work = folder.with_added_extension("partial");
-        remove(&work)?;
+        remove_leftovers(folder)?;
+        // A folder of our own: a tool of a killed fetch may be slow to notice.
+        let work = folder.with_added_extension(format!("{PARTIAL}-{}", process::id()));
         fs::create_dir_all(&work).with_context(|| format!("cannot make {}", work.display()))?;
         let mut progress = Progress::start(&format!("fetching {} {}", self.name, self.version), self.files.bytes);
         (self.download)(&work, &mut progress)?;
@@ -158,6 +163,21 @@ fn sync(folder: &Path) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         File::open(&path).and_then(|file| file.sync_all()).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Removes what interrupted fetches left beside the final folder.
+fn remove_leftovers(folder: &Path) -> anyhow::Result<()> {
+    let beside = folder.with_added_extension(PARTIAL);
+    let (Some(parent), Some(start)) = (beside.parent(), beside.file_name()) else {
+        return Ok(());
+    };
+    for entry in fs::read_dir(parent).with_context(|| format!("cannot read {}", parent.display()))? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(start.as_encoded_bytes()) {
+            remove(&entry.path())?;
+        }
     }
     Ok(())
 }
@@ -214,7 +234,10 @@ mod tests {
             cache.fetch_once(&engine(download)).unwrap_err();
             assert!(!folder.exists());
         }
+        let leftover = folder.with_added_extension("partial-1");
+        fs::create_dir(&leftover).unwrap();
         cache.fetch_once(&engine(good)).unwrap();
+        assert!(!leftover.exists());
         assert_eq!(fs::read_to_string(&jar).unwrap(), "abc");
         assert!(engine(good).is_whole(&folder));
 

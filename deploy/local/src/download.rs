@@ -48,7 +48,8 @@ fn run(mut tool: Command, work: &Path, progress: &mut Progress) -> anyhow::Resul
     let log = work.join("fetch.log");
     let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     tool.current_dir(work).stdin(Stdio::null()).stdout(output.try_clone().context("cannot share the log")?).stderr(output);
-    process::end_with_us(&mut tool, Signal::SIGTERM);
+    // Not SIGTERM: npm answers that by tidying up its folder, at leisure.
+    process::end_with_us(&mut tool, Signal::SIGKILL);
     let mut child = tool.spawn().with_context(|| format!("cannot start {name}"))?;
     loop {
         if let Some(status) = child.try_wait().with_context(|| format!("cannot watch {name}"))? {
