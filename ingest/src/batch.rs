@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use chiso_schemas::event::Event;
 use chiso_schemas::settings;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use uuid::Uuid;
 
 use crate::counts::Counts;
@@ -33,16 +34,19 @@ impl Limits {
     }
 }
 
+/// A hash, kept so that a table can grow without hashing again, and an index into the facts.
+type Slot = (u64, usize);
+
 /// A batch that still takes messages. All of it is judged by one generation of reference data.
 pub struct Open {
     limits: Limits,
     generation: u32,
     facts: Vec<Fact>,
     refused: Vec<Refused>,
-    /// Facts by identity, to find the same event twice; indexes into `facts`.
-    known: HashTable<usize>,
-    /// Facts by cell, one for each; indexes into `facts`.
-    cells: HashTable<usize>,
+    /// Facts by identity, to find the same event twice.
+    known: HashTable<Slot>,
+    /// Facts by cell, one for each.
+    cells: HashTable<Slot>,
     /// Publishers choose the texts that are hashed, so the hash must be one they cannot foresee.
     hasher: RandomState,
     counts: Counts,
@@ -71,17 +75,17 @@ impl Open {
     pub fn accept(&mut self, event: &Event<'_>, arrival: Arrival) {
         self.count_read();
         let fact = Fact::new(event, arrival);
-        let (facts, hasher) = (&self.facts, &self.hasher);
-        let same = |&index: &usize| facts[index].identity() == fact.identity();
-        let rehash = |&index: &usize| hasher.hash_one(facts[index].identity());
-        let hashbrown::hash_table::Entry::Vacant(place) = self.known.entry(hasher.hash_one(fact.identity()), same, rehash) else {
+        let (facts, index) = (&self.facts, self.facts.len());
+        let hash = self.hasher.hash_one(fact.identity());
+        let same = |&(known, index): &Slot| known == hash && facts[index].identity() == fact.identity();
+        let Entry::Vacant(place) = self.known.entry(hash, same, |slot| slot.0) else {
             self.counts.repeated += 1;
             return;
         };
-        place.insert(facts.len());
-        let same_cell = |&index: &usize| facts[index].cell() == fact.cell();
-        let rehash_cell = |&index: &usize| hasher.hash_one(facts[index].cell());
-        self.cells.entry(hasher.hash_one(fact.cell()), same_cell, rehash_cell).or_insert(facts.len());
+        place.insert((hash, index));
+        let hash = self.hasher.hash_one(fact.cell());
+        let same = |&(known, index): &Slot| known == hash && facts[index].cell() == fact.cell();
+        self.cells.entry(hash, same, |slot| slot.0).or_insert((hash, index));
         self.counts.stored += 1;
         self.bytes += fact.bytes();
         self.facts.push(fact);
@@ -116,7 +120,7 @@ impl Open {
     }
 
     /// Closes the batch under a random name: offsets come again when a topic is made anew, so they may not name it.
-    pub fn seal(self, ledger: Vec<Entry>, sealed_ms: i64) -> Sealed {
+    pub fn seal(self, ledger: Vec<LedgerEntry>, sealed_ms: i64) -> Sealed {
         let batch = if self.is_empty() { Uuid::nil() } else { Uuid::new_v4() };
         Sealed {
             batch,
@@ -124,7 +128,7 @@ impl Open {
             generation: self.generation,
             sealed_ms,
             facts: self.facts,
-            marks: self.cells.into_iter().collect(),
+            marks: self.cells.into_iter().map(|(_, index)| index).collect(),
             refused: self.refused,
             ledger,
             counts: self.counts,
@@ -134,7 +138,7 @@ impl Open {
 
 /// What the ledger says of one partition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Entry {
+pub struct LedgerEntry {
     /// Positions that the batch stores.
     pub range: Range,
     /// The end of the partition as it was last seen.
@@ -151,7 +155,7 @@ pub struct Sealed {
     pub(crate) facts: Vec<Fact>,
     marks: Vec<usize>,
     pub(crate) refused: Vec<Refused>,
-    pub(crate) ledger: Vec<Entry>,
+    pub(crate) ledger: Vec<LedgerEntry>,
     pub(crate) counts: Counts,
 }
 
@@ -196,7 +200,16 @@ mod tests {
     fn refused(raw: usize) -> Refused {
         let arrival = Arrival::new(0, 0, None);
         let raw = Some(vec![0; raw]);
-        Refused { reason: Reason::BadDate, detail: String::new(), source: None, id: None, key: None, headers: vec![], raw, arrival }
+        Refused {
+            reason: Reason::BadDate,
+            detail: String::new(),
+            source: None,
+            id: None,
+            key: None,
+            headers: vec![],
+            raw,
+            arrival,
+        }
     }
 
     #[test]
@@ -209,7 +222,7 @@ mod tests {
         }
         batch.reject(refused(10));
         let range = Range { partition: 0, from: NextOffset::stated(0), next: NextOffset::stated(9) };
-        let sealed = batch.seal(vec![Entry { range, seen: Observation { end: 9, at_ms: 1 } }], 5);
+        let sealed = batch.seal(vec![LedgerEntry { range, seen: Observation { end: 9, at_ms: 1 } }], 5);
         let count = u64::try_from(lines.len()).unwrap();
         assert_eq!((sealed.counts.read, sealed.counts.stored, sealed.counts.repeated), (2 * count + 1, count, count));
         assert!(sealed.counts.add_up());

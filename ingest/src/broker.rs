@@ -107,7 +107,12 @@ impl Questions {
 ///
 /// # Errors
 /// The brokers do not answer, or the topic does not exist.
-pub fn partitions<C: ClientContext>(client: &Client<C>, brokers: &str, topic: &str, within: Duration) -> Result<Vec<i32>, Failure> {
+pub fn partitions<C: ClientContext>(
+    client: &Client<C>,
+    brokers: &str,
+    topic: &str,
+    within: Duration,
+) -> Result<Vec<i32>, Failure> {
     let begin = Instant::now();
     loop {
         let left = within.saturating_sub(begin.elapsed());

@@ -23,7 +23,8 @@ pub fn check(settings: &Settings, args: &CheckArgs, out: &mut impl Write) -> Res
         Some(dir) => Files::read(dir).map_err(|error| Failure::Usage(error.to_string()))?,
         None => Files::embedded(),
     };
-    let reference = Reference::parse(&files).map_err(|faults| Failure::Usage(format!("the reference data have faults:\n{faults}")))?;
+    let reference =
+        Reference::parse(&files).map_err(|faults| Failure::Usage(format!("the reference data have faults:\n{faults}")))?;
     let topic = args.topic.as_deref().unwrap_or(&settings.kafka.topic);
     let mut lines = Lines::open(&args.file)?;
     let (mut counts, mut buffer) = (Counts::default(), Vec::new());

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chiso_schemas::settings;
 use rdkafka::client::ClientContext;
@@ -90,6 +90,8 @@ pub struct Consumer {
 const QUEUE_KIB: &str = "32768";
 /// How long Kafka may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(10);
+/// Pause before a broker is asked again for what the group has committed.
+const COORDINATOR_PAUSE: Duration = Duration::from_millis(200);
 
 impl Consumer {
     /// Makes the consumer; nothing is sent yet.
@@ -173,11 +175,25 @@ impl Consumer {
         self.inner.incremental_unassign(&self.names(partitions))
     }
 
-    /// What the group has committed of those partitions.
+    /// What the group has committed of those partitions. A broker that has just started does not know at once that it
+    /// coordinates the group, so such answers are waited out.
     ///
     /// # Errors
     /// Kafka does not answer.
     pub fn committed(&self, partitions: &[i32]) -> KafkaResult<Vec<(i32, Option<NextOffset>)>> {
+        let begun = Instant::now();
+        loop {
+            match self.committed_now(partitions) {
+                Err(error) if begun.elapsed() < ANSWER && error.rdkafka_error_code().is_some_and(is_warming_up) => {
+                    debug!(%error, "the group has no coordinator yet");
+                    std::thread::sleep(COORDINATOR_PAUSE);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    fn committed_now(&self, partitions: &[i32]) -> KafkaResult<Vec<(i32, Option<NextOffset>)>> {
         let list = self.inner.committed_offsets(self.names(partitions), ANSWER)?;
         let mut found = Vec::new();
         for element in list.elements() {
@@ -276,5 +292,16 @@ fn is_final(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::SaslAuthenticationFailed
             | RDKafkaErrorCode::InconsistentGroupProtocol
             | RDKafkaErrorCode::InvalidGroupId
+    )
+}
+
+/// Errors of a group whose coordinator is being found or is loading.
+fn is_warming_up(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::NotCoordinator
+            | RDKafkaErrorCode::CoordinatorNotAvailable
+            | RDKafkaErrorCode::CoordinatorLoadInProgress
+            | RDKafkaErrorCode::WaitingForCoordinator
     )
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use rdkafka::error::KafkaResult;
 use tracing::debug;
 
-use crate::commit::Commit;
 use crate::broker::Questions;
+use crate::commit::Commit;
 use crate::consume::Consumer;
 use crate::observe::{Observation, observe};
 use crate::offset::{NextOffset, Tracks};
@@ -93,7 +93,8 @@ impl Goal {
     pub fn progress(&self, tracks: &Tracks) -> (u64, u64) {
         let (mut done, mut all) = (0, 0);
         for (&partition, aim) in &self.ends {
-            let reached = tracks.next(partition).map_or(aim.reached, NextOffset::get).clamp(aim.start, aim.seen.end.max(aim.start));
+            let reached =
+                tracks.next(partition).map_or(aim.reached, NextOffset::get).clamp(aim.start, aim.seen.end.max(aim.start));
             done += (reached - aim.start).unsigned_abs();
             all += (aim.seen.end - aim.start).max(0).unsigned_abs();
         }

@@ -86,8 +86,12 @@ impl Tracks {
     /// The ranges read since they were last taken.
     pub fn take(&mut self) -> Vec<Range> {
         let read = self.0.iter_mut().filter(|(_, track)| track.from < track.next);
-        read.map(|(&partition, track)| Range { partition, from: std::mem::replace(&mut track.from, track.next), next: track.next })
-            .collect()
+        read.map(|(&partition, track)| Range {
+            partition,
+            from: std::mem::replace(&mut track.from, track.next),
+            next: track.next,
+        })
+        .collect()
     }
 
     /// Forgets what was read since it was last taken, and says from where those partitions must be read again.

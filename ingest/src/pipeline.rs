@@ -18,8 +18,8 @@ use rdkafka::message::BorrowedMessage;
 use tokio::runtime::Handle;
 use tracing::{debug, info, warn};
 
+use crate::batch::{LedgerEntry, Limits, Open};
 use crate::broker::Questions;
-use crate::batch::{Entry, Limits, Open};
 use crate::commit::Commit;
 use crate::consume::{Change, Consumer, Incoming};
 use crate::counts::Counts;
@@ -241,7 +241,9 @@ impl Pipeline {
         warn!(?again, "partitions left before everything read was stored; it will be read again");
         // The consumer must not stay ahead of the ledger: if it cannot go back, a new worker begins at what is committed.
         let rewound = self.parts.consumer.rewind(&again);
-        rewound.map_err(|error| Failure::Dependency(format!("cannot read partitions again after a rebalance: {error}; start the worker again")))
+        rewound.map_err(|error| {
+            Failure::Dependency(format!("cannot read partitions again after a rebalance: {error}; start the worker again"))
+        })
     }
 
     /// Waits that long for the batch that is being inserted; releases and commits it if it is durable.
@@ -297,7 +299,7 @@ impl Pipeline {
     fn store_open(&mut self) {
         self.pass_gaps();
         let ranges = self.tracks.take();
-        let ledger = ranges.into_iter().map(|range| Entry { range, seen: self.seen(range.partition) }).collect::<Vec<_>>();
+        let ledger = ranges.into_iter().map(|range| LedgerEntry { range, seen: self.seen(range.partition) }).collect::<Vec<_>>();
         if !ledger.is_empty() {
             self.begin_insert(ledger);
         }
@@ -308,7 +310,7 @@ impl Pipeline {
         }
     }
 
-    fn begin_insert(&mut self, ledger: Vec<Entry>) {
+    fn begin_insert(&mut self, ledger: Vec<LedgerEntry>) {
         let open = std::mem::replace(&mut self.open, Open::new(self.parts.limits, self.parts.generation.number));
         let sealed = open.seal(ledger, now_ms());
         debug!(events = sealed.facts.len(), rejects = sealed.refused.len(), partitions = sealed.ledger.len(), "batch sealed");
@@ -360,11 +362,11 @@ impl Pipeline {
     }
 
     /// Ledger entries of the partitions whose end, as seen, is stored.
-    fn reached(&self, seen: impl Fn(i32) -> Option<Observation>) -> Vec<Entry> {
+    fn reached(&self, seen: impl Fn(i32) -> Option<Observation>) -> Vec<LedgerEntry> {
         let entry = |partition| {
             let (next, seen) = (self.commit.durable(partition)?, seen(partition)?);
             let range = Range { partition, from: next, next };
-            (next.get() >= seen.end).then_some(Entry { range, seen })
+            (next.get() >= seen.end).then_some(LedgerEntry { range, seen })
         };
         self.tracks.partitions().filter_map(entry).collect()
     }
@@ -382,7 +384,8 @@ impl Pipeline {
         let deadline = Instant::now() + self.parts.drain_max;
         if !self.store_all(deadline)? {
             let seconds = self.parts.drain_max.as_secs();
-            let text = format!("stopped with messages read but not stored and committed within {seconds} s; they will be read again");
+            let text =
+                format!("stopped with messages read but not stored and committed within {seconds} s; they will be read again");
             return Err(Failure::Dependency(text));
         }
         if let Some(goal) = &self.parts.goal {
@@ -390,7 +393,12 @@ impl Pipeline {
             let fresh = observe(&self.parts.questions, &partitions).unwrap_or_default().into_iter().collect::<BTreeMap<_, _>>();
             let mut reached = self.reached(|partition| fresh.get(&partition).copied());
             let stale = self.reached(|partition| goal.seen(partition));
-            reached.extend(stale.into_iter().filter(|old| reached.iter().all(|new| new.range.partition != old.range.partition)).collect::<Vec<_>>());
+            reached.extend(
+                stale
+                    .into_iter()
+                    .filter(|old| reached.iter().all(|new| new.range.partition != old.range.partition))
+                    .collect::<Vec<_>>(),
+            );
             if !reached.is_empty() {
                 self.begin_insert(reached);
                 self.settle(deadline.saturating_duration_since(Instant::now()))?;

@@ -184,7 +184,9 @@ impl<'a> Publisher<'a> {
                     record = back;
                     std::thread::sleep(FULL);
                 }
-                Err((error, _)) => return Err(Failure::Finding(format!("cannot publish line {line} to {}: {error}", self.topic))),
+                Err((error, _)) => {
+                    return Err(Failure::Finding(format!("cannot publish line {line} to {}: {error}", self.topic)));
+                }
             }
         }
     }
@@ -192,12 +194,15 @@ impl<'a> Publisher<'a> {
     /// Waits until every message is delivered or has failed.
     fn finish(self) -> Result<(), Failure> {
         let flushed = self.producer.flush(Duration::from_millis(DELIVERY_MS.parse().unwrap_or(60_000)) * 2);
-        let (failed, first) = (self.reports().failed(), self.reports().first.lock().unwrap_or_else(PoisonError::into_inner).join("; "));
+        let (failed, first) =
+            (self.reports().failed(), self.reports().first.lock().unwrap_or_else(PoisonError::into_inner).join("; "));
         if failed > 0 {
             let place = format!("topic {} at {}", self.topic, self.brokers);
             return Err(Failure::Finding(format!("{failed} events were not delivered to {place}, the first of them: {first}")));
         }
-        flushed.map_err(|error| Failure::Dependency(format!("cannot reach Kafka at {}: {error}; not all was delivered", self.brokers)))
+        flushed.map_err(|error| {
+            Failure::Dependency(format!("cannot reach Kafka at {}: {error}; not all was delivered", self.brokers))
+        })
     }
 }
 
@@ -209,7 +214,8 @@ fn client(brokers: &str) -> ClientConfig {
 
 /// Creates the topic with the broker's default replication, unless it exists.
 async fn create(brokers: &str, topic: &str, partitions: i32) -> Result<(), Failure> {
-    let unreachable = |error| Failure::Dependency(format!("cannot create topic {topic} at {brokers}: {error}; is Kafka running?"));
+    let unreachable =
+        |error| Failure::Dependency(format!("cannot create topic {topic} at {brokers}: {error}; is Kafka running?"));
     let admin: AdminClient<DefaultClientContext> = client(brokers).create().map_err(unreachable)?;
     let options = AdminOptions::new().request_timeout(Some(REACHED)).operation_timeout(Some(REACHED));
     let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));

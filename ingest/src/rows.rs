@@ -134,7 +134,8 @@ impl Refused {
     /// Memory it takes, roughly, in bytes.
     pub fn bytes(&self) -> usize {
         let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-        let headers = self.headers.iter().map(|(name, value)| size_of::<(Vec<u8>, Option<Vec<u8>>)>() + name.len() + length(value));
+        let headers =
+            self.headers.iter().map(|(name, value)| size_of::<(Vec<u8>, Option<Vec<u8>>)>() + name.len() + length(value));
         size_of::<Self>() + self.detail.len() + length(&self.key) + length(&self.raw) + headers.sum::<usize>()
     }
 }

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn attributes_become_headers_and_data_stay_as_they_are() {
-        let line = br#"{"id":"a\u0301","data": {"ward" : "11413", "value":1e2} ,"datacontenttype":"application/json","time":"x"}"#;
+        let line =
+            br#"{"id":"a\u0301","data": {"ward" : "11413", "value":1e2} ,"datacontenttype":"application/json","time":"x"}"#;
         let binary = split(line).unwrap();
         assert_eq!(binary.attributes, [("id".to_owned(), "a\u{301}".to_owned()), ("time".to_owned(), "x".to_owned())]);
         assert_eq!(binary.data, r#"{"ward" : "11413", "value":1e2}"#);

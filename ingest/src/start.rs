@@ -25,7 +25,8 @@ pub struct Start {
 /// Kafka does not answer for all of them.
 pub fn starts(consumer: &Consumer, questions: &Questions, partitions: &[i32]) -> KafkaResult<Vec<Start>> {
     let committed = consumer.committed(partitions)?;
-    let unread = committed.iter().filter(|(_, committed)| committed.is_none()).map(|&(partition, _)| partition).collect::<Vec<_>>();
+    let unread =
+        committed.iter().filter(|(_, committed)| committed.is_none()).map(|&(partition, _)| partition).collect::<Vec<_>>();
     let begins = questions.begins(&unread)?.into_iter().collect::<BTreeMap<_, _>>();
     let start = |(partition, committed): (i32, Option<NextOffset>)| {
         let begin = begins.get(&partition).copied().unwrap_or_default();
