@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BIN=${BIN:-target/release}
-events=${DEMO_FACTS:-170000}
+events=${DEMO_FACTS:-190000}
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || say() { printf '\n== %s\n' "$*"; }
@@ -65,11 +65,14 @@ say "   The country"
 "$BIN/chiso-rollup" export --calendar legal --period 2025-H2 --area VN --format table
 
 say "7. What became of every message"
-sql "SELECT outcome, reason, messages FROM (
-       SELECT 1 AS place, 'read' AS outcome, '' AS reason, sum(next_offset - from_offset) AS messages FROM ledger
-       UNION ALL SELECT 2, 'stored', '', count() FROM event_log FINAL
-       UNION ALL SELECT 3, 'repeated', '', (SELECT sum(next_offset - from_offset) FROM ledger) - (SELECT count() FROM event_log FINAL) - (SELECT count() FROM rejected_events)
-       UNION ALL SELECT 4, 'refused', reason, count() FROM rejected_events GROUP BY reason
+sql "WITH (SELECT toInt64(sum(next_offset - from_offset)) FROM ledger) AS read,
+          (SELECT toInt64(count()) FROM event_log FINAL) AS stored,
+          (SELECT toInt64(count()) FROM rejected_events) AS refused
+     SELECT outcome, reason, messages FROM (
+       SELECT 1 AS place, 'read' AS outcome, '' AS reason, read AS messages
+       UNION ALL SELECT 2, 'stored', '', stored
+       UNION ALL SELECT 3, 'repeated', '', read - stored - refused
+       UNION ALL SELECT 4, 'refused', reason, toInt64(count()) FROM rejected_events GROUP BY reason
      ) ORDER BY place, messages DESC, reason FORMAT PrettyCompactMonoBlock"
 
 if [ -n "${DEMO_EXIT:-}" ]; then
