@@ -3,4 +3,5 @@
 //! Nothing here depends on the product. The two share the CSV files of the reference data and nothing else.
 
 pub mod generate;
+pub mod golden;
 pub mod model;

@@ -2,19 +2,19 @@
 //! what is only strange must be accepted.
 
 use super::event::{Attribute, Data, Event, Look, Name};
-use super::facts::{draw, midnight, moved};
+use super::facts::{at, draw, indicator, midnight, moved};
 use super::maker::{Maker, Spec};
 use super::spelling::{plain_number, plain_text, plain_time};
-use crate::model::{Measure, Unit};
-use chrono::Days;
+use crate::model::{Measure, Source, Unit};
+use chrono::{Days, NaiveDate};
 
-type Spoil = fn(&mut Maker<'_>, &mut Event, &Spec<'_>);
+type Spoil = for<'a> fn(&mut Maker<'a>, &mut Event, &Spec<'a>);
 
 /// Share of spoilt events that are spoilt a second time, so that the order of the rules matters.
 const TWICE: f64 = 0.2;
 
 /// Spoils an event in any way.
-pub(crate) fn spoil(maker: &mut Maker<'_>, event: &mut Event, spec: &Spec<'_>) {
+pub(crate) fn spoil<'a>(maker: &mut Maker<'a>, event: &mut Event, spec: &Spec<'a>) {
     let all: Vec<Spoil> = ALL.concat();
     maker.dice.pick(&all)(maker, event, spec);
     if maker.dice.chance(TWICE) {
@@ -132,8 +132,8 @@ const FIELDS: &[Spoil] = &[
     },
     |_, e, _| set_each_number(e, &("1".to_owned() + &"0".repeat(5000))),
     |_, e, _| set_each_number(e, &format!("0.{}", "0".repeat(5000))),
-    |m, e, _| strange_percent(m, e),
-    |m, e, _| more_than_all(m, e),
+    |m, e, s| strange_percent(m, e, s),
+    |m, e, s| more_than_all(m, e, s),
 ];
 
 /// What the registries, the units and the calendar say.
@@ -152,11 +152,12 @@ const REGISTRIES: &[Spoil] = &[
     |m, e, s| too_early(m, e, s),
     |m, e, s| too_early(m, e, s),
     |m, e, _| set_any(m, e, "ward", &["\"99999\"", "\"\"", "\"1141\"", "\" 11413\"", "\"W11413@2025-07-01\"", "\"VN\""]),
-    |m, e, s| gone_ward(m, e, s),
-    |m, e, s| gone_ward(m, e, s),
-    |m, e, _| other_source(m, e),
-    |m, e, _| other_source(m, e),
-    |m, e, _| other_source(m, e),
+    |m, e, _| gone_ward(m, e),
+    |m, e, _| gone_ward(m, e),
+    |m, e, s| other_indicator(m, e, s),
+    |m, e, s| other_ward(m, e, s),
+    |m, e, _| any_source(m, e),
+    |m, e, _| any_source(m, e),
 ];
 
 /// Writes the event out and puts something before its last bracket.
@@ -201,15 +202,23 @@ fn strange_number(maker: &mut Maker<'_>, event: &mut Event, numbers: &[&str]) {
     }
 }
 
+/// Says something about a ratio that may not exceed 100 %.
+fn be_a_ratio<'a>(maker: &mut Maker<'a>, event: &mut Event, spec: &Spec<'a>) {
+    let ratio = indicator(maker, |indicator| indicator.kind.is_ratio() && !indicator.may_exceed);
+    let spec = at(maker, ratio, spec.unit, spec.date);
+    *event = maker.event(&spec);
+    ["value", "numerator", "denominator", "percent"].iter().for_each(|name| event.remove(name));
+}
+
 /// A percent alone, around 100.
-fn strange_percent(maker: &mut Maker<'_>, event: &mut Event) {
-    ["value", "numerator", "denominator"].iter().for_each(|name| event.remove(name));
+fn strange_percent<'a>(maker: &mut Maker<'a>, event: &mut Event, spec: &Spec<'a>) {
+    be_a_ratio(maker, event, spec);
     set_any(maker, event, "percent", &["100.0000001", "100.000001", "101", "100.0000000", "1e2", "99.9999999"]);
 }
 
 /// A numerator just above its denominator.
-fn more_than_all(maker: &mut Maker<'_>, event: &mut Event) {
-    ["value", "percent"].iter().for_each(|name| event.remove(name));
+fn more_than_all<'a>(maker: &mut Maker<'a>, event: &mut Event, spec: &Spec<'a>) {
+    be_a_ratio(maker, event, spec);
     let all = maker.dice.up_to(1_000_000_000);
     event.set("numerator", plain_number(all + 1));
     event.set("denominator", plain_number(all));
@@ -244,40 +253,56 @@ fn strange_time(maker: &mut Maker<'_>, event: &mut Event) {
 }
 
 /// The day is the second after the local day of the statement, or the statement one ms before that day is allowed.
-fn too_early(maker: &mut Maker<'_>, event: &mut Event, spec: &Spec<'_>) {
+fn too_early<'a>(maker: &mut Maker<'a>, event: &mut Event, spec: &Spec<'a>) {
     let allowed_since = midnight(moved(spec.date, -1));
     let early = maker.dice.pick(&[0, 1, 1000, 86_400_000]);
     event.text("time", &plain_time((allowed_since - early).max(0)));
 }
 
-/// A code that some ward bore, but none on that day.
-fn gone_ward(maker: &mut Maker<'_>, event: &mut Event, spec: &Spec<'_>) {
+/// A code that some ward bore until the day before, and none does now.
+fn gone_ward(maker: &mut Maker<'_>, event: &mut Event) {
     let units = &maker.pool.reference.units;
-    let gone = |unit: &&Unit| {
-        let next = unit.to.checked_add_days(Days::new(1));
-        next.is_some_and(|day| day <= spec.date && !units.wards_coded(&unit.code).any(|other| other.valid_on(spec.date)))
+    let gone = |unit: &Unit| {
+        let next = unit.to.checked_add_days(Days::new(1)).filter(|_| units.steps_from(&unit.id).next().is_some())?;
+        let reused = units.wards_coded(&unit.code).any(|other| other.valid_on(next));
+        (!reused).then(|| (unit.code.clone(), next))
     };
-    let wards: Vec<&Unit> = maker.pool.families.iter().flat_map(|family| family.units.iter().copied()).filter(gone).collect();
-    if wards.is_empty() {
-        // Before the last reform there is none: a ward that is not there yet.
-        let young = maker.pool.families.iter().flat_map(|family| family.units.iter().copied());
-        let unborn =
-            young.filter(|unit| !units.wards_coded(&unit.code).any(|other| other.valid_on(spec.date))).collect::<Vec<_>>();
-        if !unborn.is_empty() {
-            event.set("ward", plain_text(&maker.dice.pick(&unborn).code));
-        }
-        return;
+    let wards: Vec<(String, NaiveDate)> = units.all().filter_map(gone).collect();
+    if !wards.is_empty() {
+        let (code, day) = &wards[maker.dice.index(wards.len())];
+        event.set("ward", plain_text(code));
+        event.set("date", format!("\"{day}\""));
+        event.text("time", &plain_time(midnight(*day)));
     }
-    event.set("ward", plain_text(&maker.dice.pick(&wards).code));
+}
+
+/// A source states an indicator that it may not state, at a ward for which it may speak.
+fn other_indicator<'a>(maker: &mut Maker<'a>, event: &mut Event, spec: &Spec<'a>) {
+    let Some(source) = limited(maker, |source| source.indicators.is_some()) else { return };
+    let allowed = source.indicators.clone().unwrap_or_default();
+    let other = indicator(maker, |indicator| !allowed.contains(&indicator.code));
+    let spec = at(maker, other, spec.unit, spec.date);
+    *event = maker.event(&Spec { source, ..spec });
+}
+
+/// A source speaks for a ward that is not its own, of something that it may state.
+fn other_ward<'a>(maker: &mut Maker<'a>, event: &mut Event, spec: &Spec<'a>) {
+    let Some(source) = limited(maker, |source| source.wards.as_ref().is_some_and(|roots| !roots.contains("VN"))) else { return };
+    let allowed = source.indicators.clone();
+    let may = indicator(maker, |indicator| allowed.as_ref().is_none_or(|codes| codes.contains(&indicator.code)));
+    let spec = at(maker, may, spec.unit, spec.date);
+    *event = maker.event(&Spec { source, ..spec });
+}
+
+fn limited<'a>(maker: &mut Maker<'a>, how: fn(&Source) -> bool) -> Option<&'a Source> {
+    let limited: Vec<&Source> = maker.pool.reference.sources.values().filter(|source| how(source)).collect();
+    (!limited.is_empty()).then(|| maker.dice.pick(&limited))
 }
 
 /// A source that exists, whatever it may state.
-fn other_source(maker: &mut Maker<'_>, event: &mut Event) {
-    let limited = maker.pool.reference.sources.values().filter(|source| source.indicators.is_some() || source.wards.is_some());
-    let limited: Vec<&str> = limited.map(|source| source.id.as_str()).collect();
-    if !limited.is_empty() {
-        event.text("source", maker.dice.pick(&limited));
-    }
+fn any_source(maker: &mut Maker<'_>, event: &mut Event) {
+    let sources: Vec<&Source> = maker.pool.reference.sources.values().collect();
+    event.text("source", &maker.dice.pick(&sources).id);
 }
 
 /// A sound event of a source that may not arrive by the topic of the log, if the registry has one.
