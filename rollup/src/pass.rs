@@ -13,7 +13,7 @@ use crate::claim::Claim;
 use crate::completeness::complete_through;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::scope::{cell_steps, kept_periods, row_steps, volumes};
+use crate::scope::{cell_steps, kept_periods, reached_periods, row_steps, volumes};
 
 /// What a pass did.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -28,7 +28,7 @@ pub struct Summary {
     pub batches: u64,
     /// Cells recomputed.
     pub cells: u64,
-    /// Kept periods recomputed.
+    /// Kept periods.
     pub periods: u64,
     /// Rows written, gone ones included.
     pub rows: u64,
@@ -69,7 +69,9 @@ pub async fn run(store: &Store, today: NaiveDate) -> Result<Summary, Failure> {
     let periods = periods_to_keep(store, &reference, today).await?;
     let volumes = volumes(store).await?;
     let cell_steps = cell_steps(generation, &volumes);
-    let row_steps = row_steps(generation, &volumes, &periods);
+    let carry_days_max = reference.indicators.iter().map(|indicator| indicator.carry_days).max().unwrap_or_default();
+    let reached = reached_periods(store, carry_days_max, &periods).await?;
+    let row_steps = row_steps(generation, &volumes, &reached, carry_days_max);
     let mut progress = Progress::new("roll up", (cell_steps.len() + row_steps.len()) as u64);
     for step in &cell_steps {
         let done = step.insert_cells(store.write()).execute().await;

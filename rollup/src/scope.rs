@@ -1,8 +1,10 @@
 //! What a pass recomputes, cut into steps that are small enough to be written as one block.
 
+use std::collections::BTreeSet;
+
 use chiso_schemas::calendar::{Calendar, Period};
 use chiso_schemas::store::Store;
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use clickhouse::Row;
 use serde::Deserialize;
 
@@ -13,8 +15,16 @@ use crate::sql::Scope;
 const STEP_ROWS_MAX: u64 = 500_000;
 /// Events read by one step of cells at most, roughly.
 const STEP_EVENTS_MAX: u64 = 4_000_000;
+/// Periods of one step at most: they stand in the text of the query, of which ClickHouse's HTTP interface takes 128 KiB.
+pub(crate) const STEP_PERIODS_MAX: usize = 500;
 /// Areas above the wards, roughly: provinces, districts, the country.
 const AREAS: u64 = 760;
+/// Ward, district, province, country: so many rows at most get a number from one fact in one period.
+const LEVELS: u64 = 4;
+/// Kept periods of both calendars that end in one year.
+const PERIODS_A_YEAR: u64 = 40;
+/// A flow counts in the periods that it lies in: all of them end within a year, leap days included.
+const FLOW_DAYS: u32 = 366;
 
 /// How much is stored of an indicator.
 #[derive(Clone, Row, Deserialize, Debug)]
@@ -32,6 +42,12 @@ impl Volume {
     fn areas(&self) -> u64 {
         self.wards + (3 * self.wards).min(AREAS)
     }
+
+    /// Rows of so many periods at most: one a period and area, and no more than the facts can reach.
+    fn rows(&self, periods: usize, carry_days: u32) -> u64 {
+        let reach = PERIODS_A_YEAR * (u64::from(carry_days.max(FLOW_DAYS)) / 365 + 1);
+        (self.areas() * periods as u64).min(self.events * LEVELS * reach)
+    }
 }
 
 /// What is stored of each indicator, in the order of their codes.
@@ -46,7 +62,7 @@ pub async fn volumes(store: &Store) -> Result<Vec<Volume>, Failure> {
 }
 
 #[derive(Row, Deserialize)]
-struct OpenedRow {
+struct LabelRow {
     calendar: String,
     period: String,
 }
@@ -61,7 +77,7 @@ pub async fn kept_periods(
     first_fact: NaiveDate,
     today: NaiveDate,
 ) -> Result<Vec<Period>, Failure> {
-    let opened = store.read().query("SELECT calendar, period FROM opened FINAL").fetch_all::<OpenedRow>().await;
+    let opened = store.read().query("SELECT calendar, period FROM opened FINAL").fetch_all::<LabelRow>().await;
     let opened = opened.map_err(store.during("read the opened periods"))?;
     let mut periods = Vec::new();
     for calendar in calendars {
@@ -81,14 +97,34 @@ pub fn cell_steps(generation: u32, volumes: &[Volume]) -> Vec<Scope> {
     groups.into_iter().map(|indicators| Scope { generation, indicators, periods: Vec::new() }).collect()
 }
 
+/// Of the kept periods those that can have rows: a fact lies in them, or so little before their end that its state may be
+/// carried, or they have rows now, which may have to go. One early fact makes kept periods of a century, mostly empty.
+///
+/// # Errors
+/// ClickHouse does not answer.
+pub async fn reached_periods(store: &Store, carry_days_max: u32, kept: &[Period]) -> Result<Vec<Period>, Failure> {
+    let sql = "SELECT DISTINCT toInt32(date) FROM event_log";
+    let days = store.read().query(sql).fetch_all::<i32>().await.map_err(store.during("list the days with facts"))?;
+    let days: BTreeSet<NaiveDate> = days.into_iter().filter_map(NaiveDate::from_epoch_days).collect();
+    let sql = "SELECT DISTINCT toString(calendar) AS calendar, toString(period) AS period FROM rollup_rows FINAL WHERE NOT gone";
+    let stored = store.read().query(sql).fetch_all::<LabelRow>().await.map_err(store.during("list the periods with rows"))?;
+    let stored: BTreeSet<(String, String)> = stored.into_iter().map(|row| (row.calendar, row.period)).collect();
+    let reached = |period: &&Period| {
+        let carried = period.end.checked_sub_days(Days::new(u64::from(carry_days_max.saturating_sub(1)))).unwrap_or(period.start);
+        days.range(carried.min(period.start)..=period.end).next().is_some()
+            || stored.contains(&(period.calendar.to_string(), period.id.clone()))
+    };
+    Ok(kept.iter().filter(reached).cloned().collect())
+}
+
 /// The steps of rows: indicators and periods together, as many rows as one block should hold. Rows of one area, period
 /// and indicator are always in one step.
-pub fn row_steps(generation: u32, volumes: &[Volume], periods: &[Period]) -> Vec<Scope> {
+pub fn row_steps(generation: u32, volumes: &[Volume], periods: &[Period], carry_days_max: u32) -> Vec<Scope> {
     let most = volumes.iter().map(Volume::areas).max().unwrap_or(1);
-    let periods_a_step = usize::try_from((STEP_ROWS_MAX / most).max(1)).unwrap_or(usize::MAX);
+    let periods_a_step = usize::try_from((STEP_ROWS_MAX / most).max(1)).map_or(STEP_PERIODS_MAX, |n| n.min(STEP_PERIODS_MAX));
     let mut steps = Vec::new();
     for chunk in periods.chunks(periods_a_step) {
-        let rows = |volume: &Volume| volume.areas() * chunk.len() as u64;
+        let rows = |volume: &Volume| volume.rows(chunk.len(), carry_days_max);
         for indicators in packed(volumes, rows, STEP_ROWS_MAX) {
             steps.push(Scope { generation, indicators, periods: chunk.to_vec() });
         }
@@ -129,7 +165,7 @@ mod tests {
         let volumes: Vec<Volume> = (0..85).map(|n| volume(&format!("i{n:02}"), 1_000_000, 40 * n)).collect();
         let calendar = Calendar::new(CalendarId::Civil, None).unwrap();
         let periods = calendar.kept(NaiveDate::from_ymd_opt(2015, 1, 1).unwrap(), NaiveDate::from_ymd_opt(2026, 1, 1).unwrap());
-        let steps = row_steps(1, &volumes, &periods);
+        let steps = row_steps(1, &volumes, &periods, 400);
         let mut seen = std::collections::HashSet::new();
         for step in &steps {
             let rows: u64 = volumes.iter().filter(|v| step.indicators.contains(&v.indicator)).map(Volume::areas).sum();

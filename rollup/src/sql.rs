@@ -50,9 +50,14 @@ impl Scope {
 
     /// Writes the rows of the scope, and as gone the stored ones that are no longer computed, in one block.
     pub fn insert_rows(&self, client: &Client, version: u64) -> Query {
+        let query = self.query(client, &self.insert_text()).param("version", version);
+        ONE_BLOCK.iter().fold(query, |query, (name, value)| query.with_setting(*name, *value))
+    }
+
+    fn insert_text(&self) -> String {
         let keys = self.periods.iter().map(|period| format!("({}, {})", literal(period.calendar.as_str()), literal(&period.id)));
         let keys = keys.collect::<Vec<_>>().join(", ");
-        let sql = format!(
+        format!(
             "INSERT INTO rollup_rows ({COLUMNS}, gone, version)
              SELECT {COLUMNS}, gone, {{version:UInt64}}
              FROM
@@ -65,9 +70,7 @@ impl Scope {
              ORDER BY gone
              LIMIT 1 BY calendar, period, indicator, level, area_id",
             rows = self.rows()
-        );
-        let query = self.query(client, &sql).param("version", version);
-        ONE_BLOCK.iter().fold(query, |query, (name, value)| query.with_setting(*name, *value))
+        )
     }
 
     /// A query with the scope's parameters.
@@ -95,7 +98,25 @@ fn literal(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::scope::STEP_PERIODS_MAX;
+    use chiso_schemas::calendar::{Calendar, CalendarId};
+    use chrono::NaiveDate;
+
+    /// What `http_max_field_value_size` is where nobody has changed it.
+    const QUERY_BYTES_MAX: usize = 131_072;
+
+    #[test]
+    fn a_full_step_is_short_enough_for_the_http_interface() {
+        let calendar = Calendar::new(CalendarId::Legal, Some(14)).unwrap();
+        let day = |year| NaiveDate::from_ymd_opt(year, 1, 1).unwrap();
+        let mut periods = calendar.kept(day(1980), day(2020));
+        assert!(periods.len() > STEP_PERIODS_MAX);
+        periods.truncate(STEP_PERIODS_MAX);
+        let scope = Scope { generation: 1, indicators: Vec::new(), periods };
+        assert!(scope.insert_text().len() < QUERY_BYTES_MAX, "{} bytes", scope.insert_text().len());
+    }
 
     #[test]
     fn a_literal_cannot_be_left() {
