@@ -55,7 +55,7 @@ const COLUMNS: [Column; 26] = [
 pub(super) enum Writer<W: Write> {
     Csv(Box<csv::Writer<W>>),
     Json { out: BufWriter<W>, first: bool },
-    Table { out: W, table: Table },
+    Table { out: W, table: Box<Table> },
 }
 
 impl<W: Write> Writer<W> {
@@ -72,7 +72,7 @@ impl<W: Write> Writer<W> {
                 out.write_all(b"[")?;
                 Ok(Self::Json { out, first: true })
             }
-            Format::Table => Ok(Self::Table { out, table: table::new() }),
+            Format::Table => Ok(Self::Table { out, table: Box::new(table::new()) }),
         }
     }
 
