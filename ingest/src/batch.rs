@@ -111,7 +111,12 @@ impl Open {
 
     /// Whether it takes no more.
     pub fn is_full(&self) -> bool {
-        self.facts.len() + self.refused.len() >= self.limits.rows_max || self.bytes >= self.limits.bytes_max
+        self.rows() >= self.limits.rows_max || self.bytes >= self.limits.bytes_max
+    }
+
+    /// Rows so far, stored and rejected ones.
+    pub fn rows(&self) -> usize {
+        self.facts.len() + self.refused.len()
     }
 
     /// How long until it is old enough to be sealed; `None` while it is empty.

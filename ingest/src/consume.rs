@@ -103,6 +103,7 @@ impl Consumer {
             .set("bootstrap.servers", &settings.brokers)
             .set("client.id", "chiso-ingest")
             .set("group.id", &settings.group)
+            .set("session.timeout.ms", settings.session_ms_max.to_string())
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")

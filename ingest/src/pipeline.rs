@@ -290,7 +290,11 @@ impl Pipeline {
         let partitions = self.tracks.partitions().collect::<Vec<_>>();
         let consumer = &self.parts.consumer;
         match if paused { consumer.pause(&partitions) } else { consumer.resume(&partitions) } {
-            Ok(()) => self.paused = paused,
+            Ok(()) => {
+                self.paused = paused;
+                let state = if paused { "clickhouse is slower than kafka, fetching is paused" } else { "fetching goes on" };
+                info!(open_rows = self.open.rows(), "{state}");
+            }
             Err(error) => warn!(%error, paused, "cannot pause or resume partitions"),
         }
     }

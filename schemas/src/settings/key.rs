@@ -54,6 +54,9 @@ pub const KAFKA_TOPIC: Key =
 /// Consumer group of the workers.
 pub const KAFKA_GROUP: Key =
     Key::new("kafka", "group", "\"chiso-ingest\"", "the name of the consumer group, the same for all workers");
+/// How long the group waits for a silent worker.
+pub const KAFKA_SESSION_MS_MAX: Key =
+    Key::new("kafka", "session_ms_max", "10000", "a whole number of milliseconds from 6000 to 300000");
 /// Address of ClickHouse.
 pub const CLICKHOUSE_URL: Key =
     Key::new("clickhouse", "url", "", "the HTTP address, such as \"http://127.0.0.1:8123\", without user, password and path");
@@ -95,10 +98,11 @@ pub const LOG_FILTER: Key =
     Key::new("log", "filter", "\"info\"", "a level (error, warn, info, debug, trace), or such as \"info,chiso_ingest=debug\"");
 
 /// All settings, in the order of the file.
-pub const ALL: [Key; 15] = [
+pub const ALL: [Key; 16] = [
     KAFKA_BROKERS,
     KAFKA_TOPIC,
     KAFKA_GROUP,
+    KAFKA_SESSION_MS_MAX,
     CLICKHOUSE_URL,
     CLICKHOUSE_USER,
     CLICKHOUSE_PASSWORD,

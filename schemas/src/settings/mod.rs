@@ -45,6 +45,8 @@ pub struct Kafka {
     pub topic: String,
     /// Consumer group of the workers.
     pub group: String,
+    /// Milliseconds that the group waits for a worker that is silent before its partitions go to others.
+    pub session_ms_max: u64,
 }
 
 /// `[clickhouse]`
@@ -155,7 +157,8 @@ fn kafka(reader: &mut Reader) -> Kafka {
     reader.check(&key::KAFKA_TOPIC, &topic, is_topic(&topic));
     let group = reader.text(&key::KAFKA_GROUP);
     reader.check(&key::KAFKA_GROUP, &group, !group.is_empty());
-    Kafka { brokers: brokers.unwrap_or_default(), topic, group }
+    let session_ms_max = reader.number(&key::KAFKA_SESSION_MS_MAX, 6_000..=300_000);
+    Kafka { brokers: brokers.unwrap_or_default(), topic, group, session_ms_max }
 }
 
 /// Whether Kafka takes the name for a topic.

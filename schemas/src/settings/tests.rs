@@ -47,7 +47,10 @@ fn all_problems_are_listed_at_once_with_both_names_and_what_to_write() {
     let problems = load(toml, &pairs).unwrap_err();
     let text = problems.to_string();
     for (place, what) in [
-        ("kafka.broker (CHISO__KAFKA__BROKER)", "the keys there are kafka.brokers, kafka.topic, kafka.group"),
+        (
+            "kafka.broker (CHISO__KAFKA__BROKER)",
+            "the keys there are kafka.brokers, kafka.topic, kafka.group, kafka.session_ms_max",
+        ),
         ("kafka.topics (CHISO__KAFKA__TOPICS)", "no such key (from the environment)"),
         ("store.url (CHISO__STORE__URL)", "the sections are kafka, clickhouse, batch"),
         ("log (CHISO__LOG)", "no such key"),
