@@ -9,7 +9,7 @@ use chrono::{Days, NaiveDate};
 
 /// Plays any scene.
 pub(crate) fn play<'a>(maker: &mut Maker<'a>) -> Vec<(Spec<'a>, Event)> {
-    match maker.dice.below(10) {
+    match maker.dice.below(11) {
         0 => one_id_two_bodies(maker),
         1 => ties(maker),
         2 => retraction_elsewhere(maker),
@@ -19,6 +19,7 @@ pub(crate) fn play<'a>(maker: &mut Maker<'a>) -> Vec<(Spec<'a>, Event)> {
         6 => percent_beside_parts(maker),
         7 => percent_before_a_merger(maker),
         8 => states_around_a_merger(maker),
+        9 => only_the_oldest_speak(maker),
         _ => end_of_a_carry(maker),
     }
 }
@@ -199,6 +200,22 @@ fn states_around_a_merger<'a>(maker: &mut Maker<'a>) -> Vec<(Spec<'a>, Event)> {
             own.measure = measure(maker, indicator, (ward, own.date), true);
         }
         specs.push(own);
+    }
+    spelled(maker, specs)
+}
+
+/// Of a family only units without predecessors state a stock, so that their states have the longest way to go.
+fn only_the_oldest_speak<'a>(maker: &mut Maker<'a>) -> Vec<(Spec<'a>, Event)> {
+    let reference = maker.pool.reference;
+    let quiet = maker.dice.pick(&maker.pool.indicators);
+    let indicator = if is_state(quiet) { quiet } else { indicator(maker, is_state) };
+    let family = maker.pool.family(&mut maker.dice, 0.7);
+    let mut specs = Vec::new();
+    for unit in family.units.iter().copied().filter(|unit| family.predecessors(reference, unit).is_empty()) {
+        if maker.dice.chance(0.4) {
+            let day = moved(unit.to.min(maker.options.to), -maker.dice.between(0, 60));
+            specs.push(at(maker, indicator, unit, day));
+        }
     }
     spelled(maker, specs)
 }

@@ -5,7 +5,7 @@ use super::event::{Attribute, Data, Event, Look, Name};
 use super::facts::{at, draw, indicator, midnight, moved};
 use super::maker::{Maker, Spec};
 use super::spelling::{plain_number, plain_text, plain_time};
-use crate::model::{Measure, Source, Unit};
+use crate::model::{Source, Unit};
 use chrono::{Days, NaiveDate};
 
 type Spoil = for<'a> fn(&mut Maker<'a>, &mut Event, &Spec<'a>);
@@ -155,7 +155,7 @@ const REGISTRIES: &[Spoil] = &[
     |m, e, _| gone_ward(m, e),
     |m, e, _| gone_ward(m, e),
     |m, e, s| other_indicator(m, e, s),
-    |m, e, s| other_ward(m, e, s),
+    |m, e, _| other_ward(m, e),
     |m, e, _| any_source(m, e),
     |m, e, _| any_source(m, e),
 ];
@@ -179,7 +179,7 @@ fn written(maker: &mut Maker<'_>, event: &Event) -> Vec<u8> {
     event.message("", look, &mut maker.dice).value.unwrap_or_default()
 }
 
-fn set_each_number(event: &mut Event, json: &str) {
+pub(crate) fn set_each_number(event: &mut Event, json: &str) {
     for name in ["value", "numerator", "denominator", "percent"] {
         if event.field(name).is_some() {
             event.set(name, json);
@@ -286,12 +286,28 @@ fn other_indicator<'a>(maker: &mut Maker<'a>, event: &mut Event, spec: &Spec<'a>
 }
 
 /// A source speaks for a ward that is not its own, of something that it may state.
-fn other_ward<'a>(maker: &mut Maker<'a>, event: &mut Event, spec: &Spec<'a>) {
-    let Some(source) = limited(maker, |source| source.wards.as_ref().is_some_and(|roots| !roots.contains("VN"))) else { return };
-    let allowed = source.indicators.clone();
-    let may = indicator(maker, |indicator| allowed.as_ref().is_none_or(|codes| codes.contains(&indicator.code)));
-    let spec = at(maker, may, spec.unit, spec.date);
-    *event = maker.event(&Spec { source, ..spec });
+fn other_ward(maker: &mut Maker<'_>, event: &mut Event) {
+    let limited = limited(maker, |source| source.wards.as_ref().is_some_and(|roots| !roots.contains("VN")));
+    if let Some(spec) = limited.and_then(|source| statement_of(maker, source, false)) {
+        *event = maker.event(&spec);
+    }
+}
+
+/// What a source may state, at a ward for which it may speak, or at another one.
+fn statement_of<'a>(maker: &mut Maker<'a>, source: &'a Source, own_ward: bool) -> Option<Spec<'a>> {
+    let reference = maker.pool.reference;
+    let may_state = indicator(maker, |indicator| source.indicators.as_ref().is_none_or(|codes| codes.contains(&indicator.code)));
+    let owns = |unit: &Unit| {
+        source.wards.as_ref().is_none_or(|roots| reference.units.chain(&unit.id).iter().any(|id| roots.contains(*id)))
+    };
+    let units = maker.pool.families.iter().flat_map(|family| family.units.iter().copied());
+    let units: Vec<&'a Unit> = units.filter(|unit| owns(unit) == own_ward).collect();
+    if units.is_empty() {
+        return None;
+    }
+    let unit = maker.dice.pick(&units);
+    let day = draw(maker).date;
+    Some(Spec { source, ..at(maker, may_state, unit, day) })
 }
 
 fn limited<'a>(maker: &mut Maker<'a>, how: fn(&Source) -> bool) -> Option<&'a Source> {
@@ -310,6 +326,6 @@ pub(crate) fn by_the_wrong_topic(maker: &mut Maker<'_>) -> Option<Event> {
     let topic = &maker.options.topic;
     let mut sources = maker.pool.reference.sources.values();
     let source = sources.find(|source| source.topics.as_ref().is_some_and(|topics| !topics.contains(topic)))?;
-    let spec = draw(maker);
-    (spec.measure != Measure::Retraction).then(|| maker.event(&Spec { source, ..spec }))
+    let spec = statement_of(maker, source, true)?;
+    Some(maker.event(&spec))
 }

@@ -18,10 +18,25 @@ pub struct Message {
 }
 
 impl Message {
-    /// Told apart by the `content-type` header, as the binding says.
+    /// Told apart by the `content-type` header, as the binding says: the event is whole where it begins with
+    /// `application/cloudevents`, in upper or lower case.
     #[must_use]
     pub fn is_structured(&self) -> bool {
         self.header("content-type").is_some_and(|value| value.to_ascii_lowercase().starts_with(b"application/cloudevents"))
+    }
+
+    /// Whether the content type says JSON, as an event or as data; in the binary mode it may be left out.
+    fn says_json(&self) -> bool {
+        let mut types =
+            self.headers.iter().filter(|(name, _)| name == "content-type").map(|(_, value)| value.to_ascii_lowercase());
+        let Some(first) = types.next() else { return true };
+        let parameters = first.iter().position(|byte| *byte == b';').unwrap_or(first.len());
+        let format = first[..parameters].trim_ascii_end();
+        let json = match self.is_structured() {
+            true => [b"application/cloudevents".as_slice(), b"application/cloudevents+json"].contains(&format),
+            false => format == b"application/json" || format.ends_with(b"+json"),
+        };
+        json && types.next().is_none()
     }
 
     /// The messages of a file of structured events, each with the number of its line, from 1; empty lines are skipped.
@@ -41,6 +56,13 @@ impl Message {
 
     fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// The text of the attribute's header, of which there must be one.
+    fn attribute(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(key, _)| key.strip_prefix("ce_") == Some(name)).map(|(_, value)| value);
+        let text = std::str::from_utf8(values.next()?).ok()?;
+        values.next().is_none().then_some(text)
     }
 }
 
@@ -79,10 +101,11 @@ pub(crate) fn open(message: &Message) -> Result<Envelope, &'static str> {
         (attributes, document.member(event, "data"))
     } else {
         check_data_text(&document, document.root())?;
-        let attributes =
-            ATTRIBUTES.map(|(name, _)| message.header(&format!("ce_{name}")).and_then(|value| std::str::from_utf8(value).ok()));
-        (attributes, Some(document.root()))
+        (ATTRIBUTES.map(|(name, _)| message.attribute(name)), Some(document.root()))
     };
+    if !message.says_json() {
+        return Err("not_cloudevent");
+    }
     let [specversion, id, source, kind, time] = checked(attributes).ok_or("not_cloudevent")?;
     let time_ms = parse_time(&time).ok_or("not_cloudevent")?;
     if specversion != "1.0" {

@@ -61,10 +61,52 @@ fn the_content_type_tells_the_modes_apart() {
         assert_eq!(judged(&[("content-type", Some(structured.as_bytes()))], Some(whole.as_bytes())), None, "{structured}");
         assert_eq!(judged(&[("content-type", Some(structured.as_bytes()))], Some(DATA)), Some("not_cloudevent"), "{structured}");
     }
-    for binary in [None, Some(b"application/json".as_slice()), Some(b"application/json; charset=UTF-8"), Some(b""), Some(b"\xff")]
+    for binary in
+        [None, Some(b"application/json".as_slice()), Some(b"Application/JSON; charset=UTF-8"), Some(b"application/vnd.x+json")]
     {
         assert_eq!(judged(&[("content-type", binary)], Some(DATA)), None);
         assert_eq!(judged(&[("content-type", binary)], Some(whole.as_bytes())), Some("unknown_field"));
+    }
+}
+
+#[test]
+fn what_is_said_to_be_something_else_than_json_is_not_guessed_at() {
+    let whole = event("bts-stations", "11413", "2025-08-01", "a", json!({"value": 1})).to_string();
+    for content_type in [b"application/cloudevents-batch+json".as_slice(), b"application/cloudevents+avro"] {
+        assert_eq!(judged(&[("content-type", Some(content_type))], Some(whole.as_bytes())), Some("not_cloudevent"));
+    }
+    for content_type in [b"text/plain".as_slice(), b"", b"\xff", b"application/jsonl"] {
+        assert_eq!(judged(&[("content-type", Some(content_type))], Some(DATA)), Some("not_cloudevent"));
+        assert_eq!(
+            judged(&[("content-type", Some(content_type)), ("ce_type", Some(b"other"))], Some(DATA)),
+            Some("not_cloudevent")
+        );
+        assert_eq!(judged(&[("content-type", Some(content_type))], Some(b"{")), Some("malformed_json"));
+    }
+}
+
+#[test]
+fn a_header_that_is_given_twice_says_nothing() {
+    let sound = message(&event("bts-stations", "11413", "2025-08-01", "a", json!({"value": 1})));
+    for (name, expected) in [("content-type", Some("not_cloudevent")), ("ce_id", None), ("other", None)] {
+        let mut twice = sound.clone();
+        let value = twice.headers[0].1.clone();
+        twice.headers.extend([(name.to_owned(), value.clone()), (name.to_owned(), value)]);
+        assert_eq!(VIET_NAM.judge(&twice).err(), expected, "{name} in the structured mode");
+    }
+    for name in ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time"] {
+        let headers = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", "a"),
+            ("ce_source", "urn:vn:one-stop"),
+            ("ce_type", TYPE),
+            ("ce_time", "2025-08-01T03:00:00Z"),
+        ];
+        let mut headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
+        let again = headers.iter().find(|(known, _)| known == name).unwrap().clone();
+        headers.push(again);
+        let message = Message { topic: TOPIC.to_owned(), key: None, headers, value: Some(DATA.to_vec()) };
+        assert_eq!(VIET_NAM.judge(&message).err(), Some("not_cloudevent"), "{name}");
     }
 }
 

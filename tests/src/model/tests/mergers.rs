@@ -93,7 +93,16 @@ fn steps_are_followed_through_several_reforms() {
     assert_eq!(at("2025-M10", "W00101@2025-10-01"), "11 3 true", "each predecessor by the same rule");
     assert_eq!(at("2025-M10", "W00104@2025-10-01"), "none");
     assert_eq!(at("2026-M02", "W00105@2026-02-01"), "11 3 true");
+    let through_a_default_part = [station("00201", "2025-06-01", "e", 16)];
+    let at =
+        |period: &str, area: &str| row(&SMALL, &through_a_default_part, Calendar::Civil, period, area).show("value approximate");
+    assert_eq!(at("2025-M07", "W00201@2025-07-01"), "16 false");
+    assert_eq!(at("2025-M10", "W00101@2025-10-01"), "16 true", "the later of two steps");
+    assert_eq!(at("2026-M02", "W00105@2026-02-01"), "16 true", "the middle of three");
     let flow = |ward: &str, day: &str, id: &str, value: i64| event("dossiers-received", ward, day, id, json!({"value": value}));
+    let default_part = [flow("00201", "2025-06-30", "e", 16)];
+    let year = row(&SMALL, &default_part, Calendar::Civil, "2025-06-01..2026-02-28", "W00105@2026-02-01");
+    assert_eq!(year.show("value approximate"), "16 true");
     let flows = [
         flow("00102", "2025-06-30", "a", 1),
         flow("00101", "2025-09-30", "b", 2),
@@ -145,6 +154,9 @@ fn a_unit_from_which_no_step_leads_on_has_no_row() {
         assert_eq!(at("2025-M07", area), "none", "{area}");
     }
     let late = [event("bts-stations", "00201", "2025-09-30", "a", json!({"value": 5}))];
-    let at = |period: &str| row(&reference, &late, Calendar::Civil, period, "W00101@2025-10-01").show("value");
-    assert_eq!((at("2025-M11"), at("2025-M12")), ("none".to_owned(), "5".to_owned()));
+    let other = event("bts-stations", "00101", "2025-09-30", "b", json!({"value": 1}));
+    let at = |events: &[Value], period: &str| row(&reference, events, Calendar::Civil, period, "W00101@2025-10-01").show("value");
+    assert_eq!((at(&late, "2025-M11"), at(&late, "2025-M12")), ("none".to_owned(), "5".to_owned()));
+    let both = [late[0].clone(), other];
+    assert_eq!((at(&both, "2025-M11"), at(&both, "2025-M12")), ("1".to_owned(), "6".to_owned()), "steps count from their day");
 }
