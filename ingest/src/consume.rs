@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chiso_schemas::settings;
+use chiso_schemas::settings::Kafka;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
@@ -84,6 +84,7 @@ pub struct Consumer {
     inner: BaseConsumer<Context>,
     brokers: String,
     topic: String,
+    group: String,
 }
 
 /// How much fetched data librdkafka may hold, in KiB; its default is 64 MiB.
@@ -98,7 +99,7 @@ impl Consumer {
     ///
     /// # Errors
     /// librdkafka does not accept the settings.
-    pub fn new(settings: &settings::Kafka) -> Result<Self, Failure> {
+    pub fn new(settings: &Kafka) -> Result<Self, Failure> {
         let inner = ClientConfig::new()
             .set("bootstrap.servers", &settings.brokers)
             .set("client.id", "chiso-ingest")
@@ -106,7 +107,8 @@ impl Consumer {
             .set("session.timeout.ms", settings.session_ms_max.to_string())
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .set("auto.offset.reset", "earliest")
+            // The pipeline says where to begin. To go on elsewhere by itself would skip messages in silence.
+            .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("enable.partition.eof", "true")
@@ -116,7 +118,18 @@ impl Consumer {
             .set("topic.metadata.refresh.interval.ms", "10000")
             .create_with_context(Context::default())
             .map_err(|error| Failure::Usage(format!("cannot make a consumer of the [kafka] settings: {error}")))?;
-        Ok(Self { inner, brokers: settings.brokers.clone(), topic: settings.topic.clone() })
+        let Kafka { brokers, topic, group, .. } = settings.clone();
+        Ok(Self { inner, brokers, topic, group })
+    }
+
+    /// The topic that it reads.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The group that it belongs to.
+    pub fn group(&self) -> &str {
+        &self.group
     }
 
     /// Joins the group.
@@ -146,7 +159,12 @@ impl Consumer {
 
     fn refused(&self, doing: &str, error: &KafkaError) -> Failure {
         let (topic, brokers) = (&self.topic, &self.brokers);
-        let hint = "check that the topic exists and that this client may read it";
+        let hint = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset) => {
+                "messages have expired unread, or the topic was made anew; start the worker again"
+            }
+            _ => "check that the topic exists and that this client may read it",
+        };
         Failure::Finding(format!("cannot {doing} topic {topic} at {brokers}: {error}; {hint}"))
     }
 
@@ -244,6 +262,9 @@ impl Consumer {
     /// # Errors
     /// The consumer is in no state to do so; then some may have been rewound.
     pub fn rewind(&self, positions: &[(i32, NextOffset)]) -> KafkaResult<()> {
+        if positions.is_empty() {
+            return Ok(());
+        }
         let list = self.inner.seek_partitions(self.list(positions)?, ANSWER)?;
         list.elements().iter().try_for_each(|element| element.error())
     }
@@ -287,6 +308,7 @@ fn is_final(code: RDKafkaErrorCode) -> bool {
         code,
         RDKafkaErrorCode::UnknownTopicOrPartition
             | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::AutoOffsetReset
             | RDKafkaErrorCode::TopicAuthorizationFailed
             | RDKafkaErrorCode::GroupAuthorizationFailed
             | RDKafkaErrorCode::ClusterAuthorizationFailed

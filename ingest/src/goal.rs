@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::error::KafkaResult;
 use tracing::debug;
 
 use crate::broker::Questions;
@@ -11,7 +10,7 @@ use crate::commit::Commit;
 use crate::consume::Consumer;
 use crate::observe::{Observation, observe};
 use crate::offset::{NextOffset, Tracks};
-use crate::start::{Start, starts};
+use crate::start::{Start, StartError, starts};
 
 /// The ends of all partitions at start. Other workers of the group may read some of them: this one waits until what
 /// the group has committed reaches all ends, so exit code 0 means the same however many workers there are.
@@ -34,8 +33,8 @@ impl Goal {
     /// Asks for the ends now, before anything is read.
     ///
     /// # Errors
-    /// Kafka does not answer.
-    pub fn now(consumer: &Consumer, questions: &Questions, partitions: &[i32]) -> KafkaResult<Self> {
+    /// Kafka does not answer, or a committed offset lies outside of its partition.
+    pub fn now(consumer: &Consumer, questions: &Questions, partitions: &[i32]) -> Result<Self, StartError> {
         let seen = observe(questions, partitions)?.into_iter().collect::<BTreeMap<_, _>>();
         let starts = starts(consumer, questions, partitions)?;
         let aim = |start: Start| {

@@ -5,9 +5,11 @@
 //!
 //! The line of no return is the insert. What is open may be dropped, for it is read again. What is being inserted is
 //! awaited up to a deadline: if it becomes durable it is committed; if not, nothing is, and it is read again, which
-//! stores copies of the same events and changes nothing. Only a [`Durable`](crate::insert::Durable) can be committed.
+//! stores copies of the same events and changes nothing. Only a [`Durable`] can be committed.
 
-use std::collections::BTreeMap;
+mod ends;
+mod rebalance;
+
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -21,18 +23,17 @@ use tracing::{debug, info, warn};
 use crate::batch::{LedgerEntry, Limits, Open};
 use crate::broker::Questions;
 use crate::commit::Commit;
-use crate::consume::{Change, Consumer, Incoming};
+use crate::consume::{Consumer, Incoming};
 use crate::counts::Counts;
 use crate::decode;
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::headers::headers;
 use crate::insert::{Durable, Insert};
-use crate::observe::{Observation, Observations, now_ms, observe};
-use crate::offset::{NextOffset, Range, Tracks};
+use crate::observe::{Observation, Observations, now_ms};
+use crate::offset::{NextOffset, Tracks};
 use crate::progress::Progress;
 use crate::reference::Generation;
-use crate::start::starts;
 
 /// What the pipeline works with.
 pub struct Parts {
@@ -84,12 +85,6 @@ const POLL_INSERTING: Duration = Duration::from_millis(20);
 /// How long a full batch waits for the one being inserted before fetching is paused. Pausing throws away what is
 /// fetched, so an ordinary insert should not lead to it.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Pause before partitions are begun again, when Kafka did not say where they begin.
-const ASSIGN_PAUSE: Duration = Duration::from_secs(1);
-/// How often a quiet worker notes in the ledger that it has reached the ends.
-const NOTE: Duration = Duration::from_secs(5);
-/// How long a worker waits for partitions before it believes that others have them all.
-const JOIN: Duration = Duration::from_secs(15);
 
 impl Pipeline {
     /// A worker that has not begun.
@@ -181,71 +176,6 @@ impl Pipeline {
         }
     }
 
-    fn rebalance(&mut self) -> Result<(), Failure> {
-        while let Some(change) = self.parts.consumer.next_change() {
-            info!(?change, "rebalance");
-            match &change {
-                Change::Assigned(partitions) => {
-                    if let Err(error) = self.assign(partitions) {
-                        warn!(%error, "cannot begin to read partitions, trying again");
-                        self.parts.consumer.postpone(change);
-                        std::thread::sleep(ASSIGN_PAUSE);
-                        return Ok(());
-                    }
-                }
-                Change::Revoked { partitions, lost } => self.revoke(partitions, *lost)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn assign(&mut self, partitions: &[i32]) -> rdkafka::error::KafkaResult<()> {
-        let Parts { consumer, questions, observations, .. } = &self.parts;
-        let starts = starts(consumer, questions, partitions)?;
-        let seen = observe(questions, partitions)?;
-        consumer.assign(&starts.iter().map(|start| (start.partition, start.position)).collect::<Vec<_>>())?;
-        for start in starts {
-            self.tracks.assign(start.partition, start.position);
-            self.commit.assign(start);
-        }
-        for (partition, seen) in seen {
-            observations.follow(partition, seen);
-        }
-        if self.paused
-            && let Err(error) = consumer.pause(partitions)
-        {
-            warn!(%error, "new partitions not paused");
-        }
-        self.joined = true;
-        Ok(())
-    }
-
-    fn revoke(&mut self, partitions: &[i32], lost: bool) -> Result<(), Failure> {
-        // Batches mix partitions, and a repeated event may lie in a partition that stays: so all is stored, or none.
-        let stored = !lost && self.store_all(Instant::now() + self.parts.drain_max)?;
-        for &partition in partitions {
-            self.tracks.revoke(partition);
-            self.commit.revoke(partition);
-            self.parts.observations.forget(partition);
-        }
-        if let Err(error) = self.parts.consumer.unassign(partitions) {
-            warn!(%error, "partitions not given back");
-        }
-        if stored { Ok(()) } else { self.drop_open() }
-    }
-
-    /// Drops what is open; what is still ours of it is read again from where the batch began.
-    fn drop_open(&mut self) -> Result<(), Failure> {
-        self.open = Open::new(self.parts.limits, self.parts.generation.number);
-        let again = self.tracks.rewind();
-        warn!(?again, "partitions left before everything read was stored; it will be read again");
-        // The consumer must not stay ahead of the ledger: if it cannot go back, a new worker begins at what is committed.
-        let rewound = self.parts.consumer.rewind(&again);
-        rewound.map_err(|error| {
-            Failure::Dependency(format!("cannot read partitions again after a rebalance: {error}; start the worker again"))
-        })
-    }
-
     /// Waits that long for the batch that is being inserted; releases and commits it if it is durable.
     fn settle(&mut self, patience: Duration) -> Result<(), Failure> {
         let Some(in_flight) = &self.in_flight else { return Ok(()) };
@@ -262,6 +192,9 @@ impl Pipeline {
     }
 
     fn store_if_due(&mut self) -> Result<(), Failure> {
+        if !self.open.is_full() {
+            self.set_paused(false);
+        }
         while let Ok(newer) = self.parts.newer.try_recv() {
             self.next_generation = Some(newer);
         }
@@ -330,87 +263,5 @@ impl Pipeline {
     fn seen(&self, partition: i32) -> Observation {
         let unseen = Observation { end: i64::MAX, at_ms: 0 };
         self.parts.observations.of(partition).unwrap_or(unseen)
-    }
-
-    /// Stores and commits all that is read. Yields whether that was done by then.
-    fn store_all(&mut self, deadline: Instant) -> Result<bool, Failure> {
-        let left = || deadline.saturating_duration_since(Instant::now());
-        self.settle(left())?;
-        if self.in_flight.is_some() {
-            return Ok(false);
-        }
-        self.store_open();
-        self.settle(left())?;
-        while self.in_flight.is_none() && !self.commit.is_settled() && !left().is_zero() {
-            self.commit.send(&self.parts.consumer);
-            std::thread::sleep(POLL_INSERTING);
-        }
-        Ok(self.in_flight.is_none() && self.commit.is_settled())
-    }
-
-    /// Now and then, a worker with nothing to store notes that it has reached the ends, so that readers know.
-    fn note_ends(&mut self) {
-        if self.noted.elapsed() < NOTE || self.in_flight.is_some() || !self.open.is_empty() {
-            return;
-        }
-        self.noted = Instant::now();
-        // Positions behind the marks of transactions become durable with this, too.
-        self.store_open();
-        if self.in_flight.is_some() {
-            return;
-        }
-        let reached = self.reached(|partition| self.parts.observations.of(partition));
-        if !reached.is_empty() {
-            self.begin_insert(reached);
-        }
-    }
-
-    /// Ledger entries of the partitions whose end, as seen, is stored.
-    fn reached(&self, seen: impl Fn(i32) -> Option<Observation>) -> Vec<LedgerEntry> {
-        let entry = |partition| {
-            let (next, seen) = (self.commit.durable(partition)?, seen(partition)?);
-            let range = Range { partition, from: next, next };
-            (next.get() >= seen.end).then_some(LedgerEntry { range, seen })
-        };
-        self.tracks.partitions().filter_map(entry).collect()
-    }
-
-    fn has_caught_up(&mut self) -> bool {
-        let Some(goal) = &mut self.parts.goal else { return false };
-        // Before the first partitions come, it is not known whose they are.
-        (self.joined || self.begun.elapsed() >= JOIN)
-            && self.in_flight.is_none()
-            && goal.is_read(&self.tracks)
-            && goal.is_committed(&self.tracks, &self.commit, &self.parts.consumer)
-    }
-
-    fn drain(&mut self) -> Result<(), Failure> {
-        let deadline = Instant::now() + self.parts.drain_max;
-        if !self.store_all(deadline)? {
-            let seconds = self.parts.drain_max.as_secs();
-            let text =
-                format!("stopped with messages read but not stored and committed within {seconds} s; they will be read again");
-            return Err(Failure::Dependency(text));
-        }
-        if let Some(goal) = &self.parts.goal {
-            let partitions = self.tracks.partitions().collect::<Vec<_>>();
-            let fresh = observe(&self.parts.questions, &partitions).unwrap_or_default().into_iter().collect::<BTreeMap<_, _>>();
-            let mut reached = self.reached(|partition| fresh.get(&partition).copied());
-            let stale = self.reached(|partition| goal.seen(partition));
-            reached.extend(
-                stale
-                    .into_iter()
-                    .filter(|old| reached.iter().all(|new| new.range.partition != old.range.partition))
-                    .collect::<Vec<_>>(),
-            );
-            if !reached.is_empty() {
-                self.begin_insert(reached);
-                self.settle(deadline.saturating_duration_since(Instant::now()))?;
-            }
-        }
-        if !self.totals.add_up() {
-            return Err(Failure::Finding(format!("messages do not add up, which is a fault of chiso-ingest: {:?}", self.totals)));
-        }
-        Ok(())
     }
 }

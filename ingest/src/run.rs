@@ -21,6 +21,7 @@ use crate::observe::{Observations, Observer};
 use crate::pipeline::{Parts, Pipeline};
 use crate::progress::Progress;
 use crate::reference;
+use crate::start::StartError;
 
 /// How long ClickHouse and then Kafka may take to answer at start: both together below half a minute.
 const REACHED: Duration = Duration::from_secs(12);
@@ -30,7 +31,6 @@ const REACHED: Duration = Duration::from_secs(12);
 /// # Errors
 /// A dependency is not there, or something that a person must change.
 pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle) -> Result<(), Failure> {
-    let stop = stop_signal(runtime)?;
     let store = Store::new(&settings.clickhouse);
     runtime.block_on(store.reachable(REACHED))?;
     runtime.block_on(check_schema(&store)).map_err(|error| match error {
@@ -45,8 +45,13 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle) -> Result<(), 
     let partitions = questions.partitions(REACHED)?;
     let kafka = |doing: &str, error| Failure::Dependency(format!("cannot {doing} at {}: {error}", settings.kafka.brokers));
     let goal = args.until_caught_up.then(|| Goal::now(&consumer, &questions, &partitions));
-    let goal = goal.transpose().map_err(|error| kafka("ask for the ends of the partitions", error))?;
+    let goal = goal.transpose().map_err(|error| match error {
+        StartError::Kafka(error) => kafka("ask for the ends of the partitions", error),
+        error @ StartError::Outside { .. } => Failure::Finding(error.to_string()),
+    })?;
     consumer.subscribe().map_err(|error| kafka("subscribe to the topic", error))?;
+    // Until here there is nothing to store, and a signal may end the process at once.
+    let stop = stop_signal(runtime)?;
     let observations = Observations::default();
     let observer = Observer::start(Arc::clone(&questions), observations.clone());
     info!(topic = settings.kafka.topic, group = settings.kafka.group, partitions = partitions.len(), "worker started");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rdkafka::error::KafkaResult;
+use rdkafka::error::KafkaError;
 
 use crate::broker::Questions;
 use crate::consume::Consumer;
@@ -19,18 +19,56 @@ pub struct Start {
     pub committed: Option<NextOffset>,
 }
 
+/// Why reading cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Kafka does not answer for all partitions.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    /// To begin anywhere else would skip messages in silence, or those of another topic of the same name.
+    #[error(
+        "group {group} has committed offset {committed} of partition {partition} of {topic}, but the partition holds {begin}..{end}: \
+         messages have expired unread, or the topic was made anew; set the group's offset with kafka-consumer-groups --reset-offsets, \
+         or set another kafka.group, which reads everything again and stores nothing twice"
+    )]
+    Outside {
+        /// Group.
+        group: String,
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// What the group has committed.
+        committed: i64,
+        /// Where the partition begins.
+        begin: i64,
+        /// Where it ends.
+        end: i64,
+    },
+}
+
 /// Where to begin, for each of the partitions.
 ///
 /// # Errors
-/// Kafka does not answer for all of them.
-pub fn starts(consumer: &Consumer, questions: &Questions, partitions: &[i32]) -> KafkaResult<Vec<Start>> {
-    let committed = consumer.committed(partitions)?;
-    let unread =
-        committed.iter().filter(|(_, committed)| committed.is_none()).map(|&(partition, _)| partition).collect::<Vec<_>>();
-    let begins = questions.begins(&unread)?.into_iter().collect::<BTreeMap<_, _>>();
-    let start = |(partition, committed): (i32, Option<NextOffset>)| {
-        let begin = begins.get(&partition).copied().unwrap_or_default();
-        Start { partition, position: committed.unwrap_or(NextOffset::stated(begin)), committed }
+/// Kafka does not answer, or a committed offset lies outside of its partition.
+pub fn starts(consumer: &Consumer, questions: &Questions, partitions: &[i32]) -> Result<Vec<Start>, StartError> {
+    let committed = consumer.committed(partitions)?.into_iter().collect::<BTreeMap<_, _>>();
+    let begins = questions.begins(partitions)?;
+    let ends = questions.ends(partitions)?.into_iter().collect::<BTreeMap<_, _>>();
+    let start = |(partition, begin): (i32, i64)| {
+        let committed = committed.get(&partition).copied().flatten();
+        let end = ends.get(&partition).copied().unwrap_or(begin);
+        match committed {
+            Some(next) if !(begin..=end).contains(&next.get()) => Err(StartError::Outside {
+                group: consumer.group().to_owned(),
+                topic: consumer.topic().to_owned(),
+                partition,
+                committed: next.get(),
+                begin,
+                end,
+            }),
+            _ => Ok(Start { partition, position: committed.unwrap_or(NextOffset::stated(begin)), committed }),
+        }
     };
-    Ok(committed.into_iter().map(start).collect())
+    begins.into_iter().map(start).collect()
 }

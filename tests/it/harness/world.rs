@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -159,6 +159,14 @@ impl World {
         let list = self.list(Offset::Invalid);
         let list = consumer.committed_offsets(list, PATIENCE).unwrap();
         list.elements().iter().map(|element| element.offset().to_raw().filter(|&offset| offset >= 0).unwrap_or(0)).collect()
+    }
+
+    /// Commits an offset of partition 0 in the name of the group, which must have no members.
+    pub(crate) fn commit(&self, offset: i64) {
+        let consumer: BaseConsumer = self.client().set("group.id", &self.group).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, 0, Offset::Offset(offset)).unwrap();
+        consumer.commit(&list, CommitMode::Sync).unwrap();
     }
 
     /// Where each partition ends, behind the last finished transaction.

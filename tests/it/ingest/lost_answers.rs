@@ -131,3 +131,35 @@ fn a_worker_that_cannot_store_before_its_deadline_commits_nothing_and_says_so() 
     world.catch_up();
     assert_eq!(world.number(super::DISTINCT), 20);
 }
+
+#[test]
+fn a_rebalance_while_clickhouse_is_away_drops_what_is_open_and_loses_nothing() {
+    let mut world = World::new("away_moved", 4);
+    let line = Arc::new(Line::default());
+    world.set("BATCH__ROWS_MAX", "3000");
+    world.set("SHUTDOWN__DRAIN_MS_MAX", "1000");
+    let direct = world.engines.clickhouse_url.clone();
+    world.set("CLICKHOUSE__URL", start(&direct, &line));
+    let first = Worker::start(&world);
+    world.produce(&events(40, 4));
+    wait_until("the first events are stored", SOON, || world.number(super::DISTINCT) == 40);
+    line.down.store(true, Ordering::SeqCst);
+    let rest = events(4_000, 4);
+    world.produce(&rest[40..240]);
+    wait_until("a batch cannot be inserted", SOON, || first.log().contains("insert failed"));
+    // So many that the open batch holds messages of partitions that leave and of partitions that stay.
+    world.produce(&rest[240..]);
+    wait_until("the first worker is stuck with a full batch", SOON, || first.log().contains("fetching is paused"));
+    // The second one reaches ClickHouse, and takes over some of the partitions.
+    world.set("CLICKHOUSE__URL", direct);
+    let second = Worker::start(&world);
+    wait_until("the first worker has given up what is open", SOON, || first.log().contains("it will be read again again=[("));
+    wait_until("the second worker stores its part", SOON, || world.number(super::DISTINCT) > 1_000);
+    line.down.store(false, Ordering::SeqCst);
+    wait_until("all events are stored", SOON, || world.number(super::DISTINCT) == 4_000);
+    wait_until("all offsets are committed", SOON, || world.committed() == world.ends());
+    assert_eq!(world.covered(), world.ends());
+    first.stop();
+    second.stop();
+    assert_eq!(world.number(super::DISTINCT), 4_000);
+}

@@ -1,0 +1,99 @@
+//! What a worker does when there is nothing to read: it notes the ends that it has reached, catches up, drains.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::{POLL_INSERTING, Pipeline};
+use crate::batch::LedgerEntry;
+use crate::failure::Failure;
+use crate::observe::{Observation, observe};
+use crate::offset::Range;
+
+/// How often a quiet worker notes in the ledger that it has reached the ends.
+const NOTE: Duration = Duration::from_secs(5);
+/// How long a worker waits for partitions before it believes that others have them all.
+const JOIN: Duration = Duration::from_secs(15);
+
+impl Pipeline {
+    /// Now and then, a worker with nothing to store notes that it has reached the ends, so that readers know.
+    pub(super) fn note_ends(&mut self) {
+        if self.noted.elapsed() < NOTE || self.in_flight.is_some() || !self.open.is_empty() {
+            return;
+        }
+        self.noted = Instant::now();
+        // Positions behind the marks of transactions become durable with this, too.
+        self.store_open();
+        if self.in_flight.is_some() {
+            return;
+        }
+        let reached = self.reached(|partition| self.parts.observations.of(partition));
+        if !reached.is_empty() {
+            self.begin_insert(reached);
+        }
+    }
+
+    /// Ledger entries of the partitions whose end, as seen, is stored.
+    fn reached(&self, seen: impl Fn(i32) -> Option<Observation>) -> Vec<LedgerEntry> {
+        let entry = |partition| {
+            let (next, seen) = (self.commit.durable(partition)?, seen(partition)?);
+            let range = Range { partition, from: next, next };
+            (next.get() >= seen.end).then_some(LedgerEntry { range, seen })
+        };
+        self.tracks.partitions().filter_map(entry).collect()
+    }
+
+    pub(super) fn has_caught_up(&mut self) -> bool {
+        let Some(goal) = &mut self.parts.goal else { return false };
+        // Before the first partitions come, it is not known whose they are.
+        (self.joined || self.begun.elapsed() >= JOIN)
+            && self.in_flight.is_none()
+            && goal.is_read(&self.tracks)
+            && goal.is_committed(&self.tracks, &self.commit, &self.parts.consumer)
+    }
+
+    /// Stores and commits all that is read. Yields whether that was done by then.
+    pub(super) fn store_all(&mut self, deadline: Instant) -> Result<bool, Failure> {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        self.settle(left())?;
+        if self.in_flight.is_some() {
+            return Ok(false);
+        }
+        self.store_open();
+        self.settle(left())?;
+        while self.in_flight.is_none() && !self.commit.is_settled() && !left().is_zero() {
+            self.commit.send(&self.parts.consumer);
+            std::thread::sleep(POLL_INSERTING);
+        }
+        Ok(self.in_flight.is_none() && self.commit.is_settled())
+    }
+
+    /// The last steps of a worker that stops: everything read is stored and committed, or it says that it is not.
+    pub(super) fn drain(&mut self) -> Result<(), Failure> {
+        let deadline = Instant::now() + self.parts.drain_max;
+        if !self.store_all(deadline)? {
+            let seconds = self.parts.drain_max.as_secs_f32();
+            let what = "stopped with messages read but not stored and committed";
+            return Err(Failure::Dependency(format!("{what} within {seconds} s; they will be read again")));
+        }
+        self.note_goal(deadline)?;
+        if !self.totals.add_up() {
+            return Err(Failure::Finding(format!("messages do not add up, which is a fault of chiso-ingest: {:?}", self.totals)));
+        }
+        Ok(())
+    }
+
+    /// Notes the ends a last time: as they are now, where that is reached, else as they were at start.
+    fn note_goal(&mut self, deadline: Instant) -> Result<(), Failure> {
+        let Some(goal) = &self.parts.goal else { return Ok(()) };
+        let partitions = self.tracks.partitions().collect::<Vec<_>>();
+        let now = observe(&self.parts.questions, &partitions).unwrap_or_default().into_iter().collect::<BTreeMap<_, _>>();
+        let at_start = self.reached(|partition| goal.seen(partition));
+        let now = self.reached(|partition| now.get(&partition).copied());
+        let latest = at_start.into_iter().chain(now).map(|entry| (entry.range.partition, entry)).collect::<BTreeMap<_, _>>();
+        if latest.is_empty() {
+            return Ok(());
+        }
+        self.begin_insert(latest.into_values().collect());
+        self.settle(deadline.saturating_duration_since(Instant::now()))
+    }
+}
