@@ -3,6 +3,7 @@
 mod args;
 
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -70,7 +71,9 @@ async fn export_to(store: &Store, args: ExportArgs) -> Result<(), Failure> {
     // Beside the target, so that the last step is one rename and nobody finds half a file.
     let failed = |cause| Failure::Output { place: path.display().to_string(), cause };
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
+    // The umask says who may read it, as of any new file.
+    let permissions = std::fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(failed)?;
     export::run(store, &selection, format, &mut file, &path.display().to_string()).await?;
     file.persist(&path).map_err(|error| failed(error.error))?;
     Ok(())

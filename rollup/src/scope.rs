@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::sql::Scope;
 
 /// Rows of one step at most, roughly: below what ClickHouse still writes as one part.
-const STEP_ROWS_MAX: u64 = 500_000;
+pub(crate) const STEP_ROWS_MAX: u64 = 500_000;
 /// Events read by one step of cells at most, roughly.
 const STEP_EVENTS_MAX: u64 = 4_000_000;
 /// Periods of one step at most: they stand in the text of the query, of which ClickHouse's HTTP interface takes 128 KiB.
@@ -20,7 +20,7 @@ pub(crate) const STEP_PERIODS_MAX: usize = 500;
 /// Areas above the wards, roughly: provinces, districts, the country.
 const AREAS: u64 = 760;
 /// Ward, district, province, country: so many rows at most get a number from one fact in one period.
-const LEVELS: u64 = 4;
+pub(crate) const LEVELS: u64 = 4;
 /// Kept periods of both calendars that end in one year.
 const PERIODS_A_YEAR: u64 = 40;
 /// A flow counts in the periods that it lies in: all of them end within a year, leap days included.

@@ -54,7 +54,7 @@ CREATE OR REPLACE VIEW rollups
 (
     calendar            LowCardinality(String)     COMMENT 'civil or legal',
     period              LowCardinality(String)     COMMENT 'period id, for instance 2025-H2',
-    period_start        Date32                     COMMENT 'first day of the period',
+    period_start        Date32                     COMMENT 'first day of the period; 1900-01-01 if that is earlier',
     period_end          Date32                     COMMENT 'last day of the period',
     level               Enum8('ward' = 1, 'district' = 2, 'province' = 3, 'country' = 4) COMMENT 'level of the area',
     area_code           LowCardinality(String)     COMMENT 'code of the area, valid on period_end',

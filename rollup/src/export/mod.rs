@@ -4,14 +4,16 @@ mod row;
 mod table;
 mod write;
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use chiso_schemas::calendar::{CalendarId, Period};
-use chiso_schemas::reference::{Level, Reference};
+use chiso_schemas::reference::{FIRST_DAY, Level, Reference};
 use chiso_schemas::store::{Store, active_reference, check_schema};
 use clickhouse::query::Query;
 
 use crate::failure::Failure;
+use crate::scope::{LEVELS, STEP_PERIODS_MAX, STEP_ROWS_MAX};
 use crate::sql::Scope;
 use row::ExportRow;
 use write::Writer;
@@ -56,10 +58,19 @@ pub async fn run(store: &Store, selection: &Selection, format: Format, out: impl
     }
     let failed = |cause| Failure::Output { place: place.to_owned(), cause };
     let mut writer = Writer::begin(format, out).map_err(failed)?;
-    for period in &periods {
-        let query = selection.query(store, generation, period, &reference).await?;
+    let kept = kept_labels(store, selection.calendar).await?;
+    let is_kept = |period: &Period| kept.contains(&period.id);
+    // A Date32 begins on that day; legal periods of the first year begin two weeks before.
+    let early: Vec<&Period> = periods.iter().filter(|period| period.start < FIRST_DAY).collect();
+    let at_once = periods_at_once(store, &periods).await?;
+    let same_way = periods.chunk_by(|a, b| is_kept(a) == is_kept(b)).flat_map(|periods| periods.chunks(at_once));
+    for periods in same_way {
+        let query = selection.query(store, generation, periods, is_kept(&periods[0]), &reference);
         let mut rows = query.fetch::<ExportRow>().map_err(store.during("read rollup rows"))?;
-        while let Some(row) = rows.next().await.map_err(store.during("read rollup rows"))? {
+        while let Some(mut row) = rows.next().await.map_err(store.during("read rollup rows"))? {
+            if let Some(period) = early.iter().find(|period| period.id == row.period) {
+                row.period_start = period.start.to_string();
+            }
             writer.row(&row).map_err(failed)?;
         }
     }
@@ -92,31 +103,47 @@ impl Selection {
         Ok(periods)
     }
 
-    async fn query(&self, store: &Store, generation: u32, period: &Period, reference: &Reference) -> Result<Query, Failure> {
+    /// The rows of periods that are all kept, or all not.
+    fn query(&self, store: &Store, generation: u32, periods: &[Period], kept: bool, reference: &Reference) -> Query {
         let indicators = if self.indicators.is_empty() {
             reference.indicators.iter().map(|indicator| indicator.code.clone()).collect()
         } else {
             self.indicators.clone()
         };
-        let scope = Scope { generation, indicators, periods: vec![period.clone()] };
-        let kept = store.read().query("SELECT count() FROM opened WHERE calendar = ? AND period = ?");
-        let kept = kept.bind(period.calendar.as_str()).bind(&period.id).fetch_one::<u64>().await;
-        let table = if kept.map_err(store.during("look up the period"))? > 0 {
-            "(SELECT * FROM rollup_rows FINAL WHERE calendar = {calendar:String} AND period = {period:String} AND NOT gone)"
+        let scope = Scope { generation, indicators, periods: periods.to_vec() };
+        let table = if kept {
+            "(SELECT * FROM rollup_rows FINAL WHERE calendar = {calendar:String} AND period IN {labels:Array(String)} AND NOT gone)"
                 .to_owned()
         } else {
             scope.rows()
         };
         let query = scope.query(store.read(), &row::select(&table));
         let levels: Vec<&str> = self.levels.iter().map(|level| level.as_str()).collect();
-        Ok(query
-            .param("calendar", period.calendar.as_str())
-            .param("period", &period.id)
+        let labels: Vec<&str> = periods.iter().map(|period| period.id.as_str()).collect();
+        query
+            .param("calendar", self.calendar.as_str())
+            .param("labels", &labels)
             .param("levels", &levels)
-            .param("areas", &self.areas))
+            .param("areas", &self.areas)
     }
 }
 
+/// The labels of a calendar that have stored rows.
+async fn kept_labels(store: &Store, calendar: CalendarId) -> Result<HashSet<String>, Failure> {
+    let query = store.read().query("SELECT DISTINCT toString(period) FROM opened WHERE calendar = ?").bind(calendar.as_str());
+    let labels = query.fetch_all::<String>().await.map_err(store.during("read the kept periods"))?;
+    Ok(labels.into_iter().collect())
+}
+
+/// How many periods one query may answer for without sorting too much: each query costs most of a second by itself.
+async fn periods_at_once(store: &Store, periods: &[Period]) -> Result<usize, Failure> {
+    if periods.len() < 2 {
+        return Ok(1);
+    }
+    let rows = LEVELS * count(store, "SELECT uniq(indicator, ward) FROM cells").await?;
+    Ok(usize::try_from(STEP_ROWS_MAX / rows.max(1)).unwrap_or(usize::MAX).clamp(1, STEP_PERIODS_MAX))
+}
+
 async fn count(store: &Store, sql: &str) -> Result<u64, Failure> {
-    Ok(store.read().query_raw(sql).fetch_one::<u64>().await.map_err(store.during("look for a finished pass"))?)
+    Ok(store.read().query_raw(sql).fetch_one::<u64>().await.map_err(store.during("count what is stored"))?)
 }

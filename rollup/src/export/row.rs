@@ -35,7 +35,7 @@ pub(super) struct ExportRow {
 }
 
 /// Selects the rows of a table shaped like `rollup_rows`, filtered by the parameters `levels`, `areas` and
-/// `indicators`, in the order of section 6 within one period.
+/// `indicators`, in the order of section 6 within one calendar.
 pub(super) fn select(table: &str) -> String {
     format!(
         "SELECT toString(calendar) AS calendar, toString(period) AS period, toString(period_start) AS period_start, toString(period_end) AS period_end,
@@ -49,6 +49,7 @@ pub(super) fn select(table: &str) -> String {
          WHERE indicator IN {{indicators:Array(String)}}
            AND (empty({{levels:Array(String)}}) OR toString(level) IN {{levels:Array(String)}})
            AND (empty({{areas:Array(String)}}) OR area_id IN {{areas:Array(String)}})
-         ORDER BY indexOf(['ward', 'district', 'province', 'country'], toString(found.level)), found.area_code, found.indicator"
+         ORDER BY found.period_start, found.period_end, found.period,
+                  indexOf(['ward', 'district', 'province', 'country'], toString(found.level)), found.area_code, found.indicator"
     )
 }
