@@ -88,12 +88,12 @@ impl Goal {
         self.ends.iter().filter(|(_, aim)| aim.reached < aim.seen.end).map(|(&partition, _)| partition)
     }
 
-    /// Offsets read so far and offsets to read, of all partitions, own ones as far as they are read.
-    pub fn progress(&self, tracks: &Tracks) -> (u64, u64) {
+    /// Offsets stored so far and offsets to store, of all partitions.
+    pub fn progress(&self, commit: &Commit) -> (u64, u64) {
         let (mut done, mut all) = (0, 0);
         for (&partition, aim) in &self.ends {
             let reached =
-                tracks.next(partition).map_or(aim.reached, NextOffset::get).clamp(aim.start, aim.seen.end.max(aim.start));
+                commit.durable(partition).map_or(aim.reached, NextOffset::get).clamp(aim.start, aim.seen.end.max(aim.start));
             done += (reached - aim.start).unsigned_abs();
             all += (aim.seen.end - aim.start).max(0).unsigned_abs();
         }

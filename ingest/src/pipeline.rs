@@ -118,7 +118,7 @@ impl Pipeline {
             self.store_if_due()?;
             self.commit.send(&self.parts.consumer);
             self.note_ends();
-            let goal = self.parts.goal.as_ref().map(|goal| goal.progress(&self.tracks));
+            let goal = self.parts.goal.as_ref().map(|goal| goal.progress(&self.commit));
             let (done, all) = goal.map_or((self.totals.read, None), |(done, all)| (done, Some(all)));
             self.parts.progress.show(done, all, || self.totals.to_string());
         }
