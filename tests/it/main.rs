@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod conformance;
 mod harness;
+mod ingest;
 mod local;
+mod rollup;
 mod tidy;

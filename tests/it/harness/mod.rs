@@ -3,7 +3,10 @@
 //! Rules: a topic and a database per test (`unique`), never a fixed sleep but a condition with a deadline
 //! (`wait_until`), and no cleaning up: the engines go when the process goes.
 
+mod compare;
 mod engines;
+mod product;
+mod world;
 
 use std::path::PathBuf;
 use std::process;
@@ -11,7 +14,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+pub(crate) use compare::assert_same;
 pub(crate) use engines::{Engines, engines};
+pub(crate) use product::{Ended, Place, ReferenceCopy, shipped_reference, small_country};
+pub(crate) use world::{Outgoing, World};
 
 /// A name nobody else uses: for a topic, a database (the analyst may read it) or a consumer group.
 pub(crate) fn unique(name: &str) -> String {

@@ -1,0 +1,92 @@
+//! A legitimate change of reference data becomes active at once, and the next pass brings all rows in line with it.
+
+use std::path::Path;
+
+use chiso_tests::generate::{Log, Options};
+use chiso_tests::model::{CALENDARS, Fact, Reference, effective, judge_all, kept_periods, rows, to_csv};
+
+use super::TODAY;
+use crate::conformance::stored::{kept_line, kept_rows};
+use crate::harness::{ReferenceCopy, World, assert_same, small_country};
+
+/// Never kept, so computed on demand.
+const RANGE: &str = "2025-06-20..2025-10-10";
+
+#[test]
+fn a_change_of_reference_data_recomputes_what_it_touches() {
+    let world = World::with_reference("changes", 4, &small_country());
+    let old = Reference::load(&small_country()).unwrap();
+    let options = Options { seed: 11, facts: 900, bad: 0.0, topic: world.topic.clone(), ..Options::default() };
+    let log = Log::generate(&old, &options).unwrap().messages;
+    world.publish(&log);
+    world.process(TODAY);
+    let facts = effective(&judge_all(&old, &log).facts);
+    let first_fact = judge_all(&old, &log).facts.iter().map(|fact| fact.date).min().unwrap().to_string();
+    let check = |what: &str, folder: &Path| check(&world, what, folder, (&facts, &first_fact));
+    check("before", &small_country());
+    let before = views(&world);
+
+    let changed = changed();
+    let summary: serde_json::Value = serde_json::from_str(&world.migrate_from(changed.path()).ok()).unwrap();
+    assert_eq!((&summary["generation"], &summary["activated"]), (&2.into(), &true.into()));
+    assert_eq!(world.sql("SELECT name FROM units WHERE unit_id = 'W00104@2025-10-01'"), "Xã Rừng Mới Toanh");
+    // Kept rows change with a pass, not with the data: nobody sees half a change.
+    assert_eq!(views(&world), before);
+    assert_eq!(world.roll_up(TODAY)["generation"], 2);
+    check("after", changed.path());
+    let gone = world.number("SELECT count() FROM rollup_rows FINAL WHERE gone");
+    assert!(gone > 0, "narrower carry_days take rows away");
+
+    // And back.
+    let summary: serde_json::Value = serde_json::from_str(&world.migrate_from(&small_country()).ok()).unwrap();
+    assert_eq!((&summary["generation"], &summary["activated"]), (&3.into(), &true.into()));
+    world.roll_up(TODAY);
+    check("back", &small_country());
+    assert_eq!(views(&world), before);
+}
+
+/// The small country with a change of every kind that takes no fact its place.
+fn changed() -> ReferenceCopy {
+    let copy = ReferenceCopy::of(&small_country());
+    copy.replace("indicators.csv", ",%,higher,400,false", ",%,higher,40,false")
+        .replace("indicators.csv", ",trạm,higher,400,", ",trạm,higher,75,")
+        // The same number, added up in another way.
+        .replace("indicators.csv", ",flow,hồ sơ,", ",stock,hồ sơ,")
+        .replace("sources.csv", ",10,*", ",99,*")
+        .replace("sources.csv", ",40,*", ",9,*")
+        .replace("targets.csv", "smartphone-rate,legal,*,VN,wards,>=,80", "smartphone-rate,legal,*,VN,wards,<=,45.5")
+        .replace("targets.csv", "dossiers-received,civil,M,VN,wards", "dossiers-received,civil,M,VN,self")
+        .remove("targets.csv", "revenue-plan-rate,civil")
+        // The divided ward counts elsewhere.
+        .replace(
+            "admin-units/lineage.csv",
+            "W00103@1900-01-01,W00101@2025-07-01,part-default",
+            "W00103@1900-01-01,W00101@2025-07-01,part",
+        )
+        .replace(
+            "admin-units/lineage.csv",
+            "W00103@1900-01-01,W00201@2025-07-01,part,",
+            "W00103@1900-01-01,W00201@2025-07-01,part-default,",
+        )
+        .replace("admin-units/units.csv", ",Xã Rừng Mới,", ",Xã Rừng Mới Toanh,")
+        .append("admin-units/renames.csv", "W00104@2025-10-01,Xã Rừng Mới,xã,Xã Rừng Mới Toanh,xã,2025-12-15,\n");
+    copy
+}
+
+/// All kept rows, and a range that is not kept, against the model with the reference data of a folder.
+fn check(world: &World, what: &str, folder: &Path, (facts, first_fact): (&[Fact], &str)) {
+    let reference = Reference::load(folder).unwrap();
+    for calendar in CALENDARS {
+        let kept = kept_periods(calendar, TODAY.parse().unwrap(), first_fact.parse().unwrap());
+        let rows = |id: &str| rows(&reference, facts, calendar, id);
+        let expected: String = kept.iter().flat_map(|id| rows(id)).map(|row| kept_line(&row)).collect();
+        assert_same(&format!("{what}, view rollups, {calendar}"), &expected, &kept_rows(world, calendar));
+        let found = world.export(calendar.name(), &[RANGE, "2025-H2"], &[]);
+        let expected = [rows(RANGE), rows("2025-H2")].concat();
+        assert_same(&format!("{what}, export, {calendar}"), &to_csv(&expected), &found);
+    }
+}
+
+fn views(world: &World) -> String {
+    CALENDARS.map(|calendar| kept_rows(world, calendar)).concat()
+}
