@@ -7,7 +7,7 @@ BIN = $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 
 .PHONY: demo test check fmt conformance clean tools bins engines
 
-## demo: real facts of five wards from Kafka to report rows, on this machine (DEMO_EXIT=1: leave when done)
+## demo: real facts of four wards from Kafka to report rows, on this machine (DEMO_EXIT=1: leave when done)
 demo: tools bins engines
 	@BIN=$(BIN) bash deploy/demo.sh
 

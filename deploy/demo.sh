@@ -9,6 +9,9 @@ events=${DEMO_FACTS:-190000}
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || say() { printf '\n== %s\n' "$*"; }
 
+# Log lines would break into the progress bars.
+export CHISO__LOG__FILTER=${CHISO__LOG__FILTER:-warn}
+
 work=$(mktemp -d)
 local_pid=
 stop() {
