@@ -9,7 +9,7 @@ use std::io::Write;
 
 use chiso_schemas::calendar::{CalendarId, Period};
 use chiso_schemas::reference::{FIRST_DAY, Level, Reference};
-use chiso_schemas::store::{Store, active_reference, check_schema};
+use chiso_schemas::store::{Store, check_schema, reference_of};
 use clickhouse::query::Query;
 
 use crate::failure::Failure;
@@ -51,11 +51,11 @@ pub enum Format {
 /// A period, area or indicator that is not known, no pass yet, ClickHouse or the output failing.
 pub async fn run(store: &Store, selection: &Selection, format: Format, out: impl Write, place: &str) -> Result<(), Failure> {
     check_schema(store).await?;
-    let (generation, reference) = active_reference(store).await?;
-    let periods = selection.check(&reference)?;
-    if count(store, "SELECT count() FROM passes").await? == 0 {
+    let Some(generation) = rolled_up_generation(store).await? else {
         return Err(Failure::Refused("nothing is rolled up yet; run chiso-rollup run --once".to_owned()));
-    }
+    };
+    let reference = reference_of(store, generation).await?;
+    let periods = selection.check(&reference)?;
     let failed = |cause| Failure::Output { place: place.to_owned(), cause };
     let mut writer = Writer::begin(format, out).map_err(failed)?;
     let kept = kept_labels(store, selection.calendar).await?;
@@ -126,6 +126,12 @@ impl Selection {
             .param("levels", &levels)
             .param("areas", &self.areas)
     }
+}
+
+/// The reference data of the last pass: newer ones come into force with the next, for kept periods and for others alike.
+async fn rolled_up_generation(store: &Store) -> Result<Option<u32>, Failure> {
+    let query = store.read().query("SELECT generation FROM passes ORDER BY epoch DESC LIMIT 1");
+    Ok(query.fetch_optional::<u32>().await.map_err(store.during("look for a finished pass"))?)
 }
 
 /// The labels of a calendar that have stored rows.

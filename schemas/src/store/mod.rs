@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clickhouse::{Client, Compression};
 
 pub use error::{Fault, StoreError};
-pub use reference::{ReferenceError, active_generation, active_reference};
+pub use reference::{ReferenceError, active_generation, active_reference, reference_of};
 pub use schema::{SCHEMA, SchemaError, VIEWS, check_schema};
 pub use statements::statements;
 

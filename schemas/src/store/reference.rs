@@ -47,11 +47,18 @@ pub async fn active_reference(store: &Store) -> Result<(u32, Reference), Referen
     let Some(generation) = active_generation(store).await? else {
         return Err(ReferenceError::None(store.database().to_owned()));
     };
+    Ok((generation, reference_of(store, generation).await?))
+}
+
+/// The reference data of a generation that was active once.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn reference_of(store: &Store, generation: u32) -> Result<Reference, ReferenceError> {
     let query = store.read().query("SELECT file, content FROM reference_files FINAL WHERE generation = ?").bind(generation);
     let stored = query.fetch_all::<StoredFile>().await;
     let stored = stored.map_err(store.during("read the reference files"))?;
     let part = |name: &str| stored.iter().find(|stored| stored.file == name).map(|stored| stored.content.clone());
     let files = Files::from_parts(part).map_err(|error| ReferenceError::Incomplete(generation, error))?;
-    let reference = Reference::parse(&files).map_err(|faults| ReferenceError::Unsuitable(generation, faults))?;
-    Ok((generation, reference))
+    Reference::parse(&files).map_err(|faults| ReferenceError::Unsuitable(generation, faults))
 }
