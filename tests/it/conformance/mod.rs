@@ -2,19 +2,18 @@
 //!
 //! `CHISO_CONFORMANCE_SEEDS=7` or `=10..40` tries other seeds than the three of every day.
 
+mod answers;
 mod golden;
 pub(crate) mod stored;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use chiso_tests::generate::{Log, Options};
-use chiso_tests::model::{
-    CALENDARS, Calendar, Fact, Judged, Message, Period, Reference, Row, effective, judge_all, kept_periods, rows, to_csv,
-};
-use chrono::{Days, NaiveDate};
+use chiso_tests::model::{CALENDARS, Calendar, Judged, Message, Reference, Row, judge_all, to_csv};
 
 use crate::harness::{Place, ReferenceCopy, World, assert_same, shipped_reference, small_country};
+use answers::Answers;
 use stored::{effective_facts, kept_rows, refusals};
 
 /// Local days of the two passes.
@@ -83,10 +82,9 @@ fn seeds() -> Vec<u64> {
 struct Trial {
     seed: u64,
     world: World,
-    reference: Reference,
     log: Vec<Message>,
     judged: Judged,
-    facts: Vec<Fact>,
+    answers: Answers,
 }
 
 impl Trial {
@@ -96,8 +94,8 @@ impl Trial {
         let options = Options { seed, facts: FACTS, bad: 0.1, topic: world.topic.clone(), ..Options::default() };
         let log = Log::generate(&reference, &options).unwrap().messages;
         let judged = judge_all(&reference, &log);
-        let facts = effective(&judged.facts);
-        Self { seed, world, reference, log, judged, facts }
+        let answers = Answers::new(reference, &judged);
+        Self { seed, world, log, judged, answers }
     }
 
     fn run(self) {
@@ -146,36 +144,24 @@ impl Trial {
             &stored::expected_refusals(&self.world.topic, refused),
             &refusals(&self.world),
         );
-        assert_same(&self.what("events"), &stored::expected_facts(&self.reference, &self.facts), &effective_facts(&self.world));
+        assert_same(&self.what("events"), &stored::expected_facts(&self.answers), &effective_facts(&self.world));
     }
 
     fn check_exports(&self, calendar: Calendar, today: &str) {
-        let periods = [&KEPT[..], &KEPT_LATER, &NEVER_KEPT].concat();
-        let expected: Vec<Row> = periods.iter().flat_map(|id| rows(&self.reference, &self.facts, calendar, id)).collect();
-        assert!(!expected.is_empty());
-        let found = self.world.export(calendar.name(), &periods, &[]);
-        assert_same(&self.what(&format!("{calendar} export after the pass of {today}")), &to_csv(&expected), &found);
+        for periods in [&KEPT[..], &[&KEPT_LATER[..], &NEVER_KEPT].concat()] {
+            let expected: Vec<Row> = periods.iter().flat_map(|id| self.answers.rows(calendar, id).to_vec()).collect();
+            assert!(!expected.is_empty());
+            let found = self.world.export(calendar.name(), periods, &[]);
+            assert_same(&self.what(&format!("{calendar} export after the pass of {today}")), &to_csv(&expected), &found);
+        }
     }
 
     /// The view holds the kept periods and nothing else.
     fn check_view(&self, calendar: Calendar, today: &str) {
-        let today: NaiveDate = today.parse().unwrap();
-        let days: BTreeSet<NaiveDate> = self.judged.facts.iter().map(|fact| fact.date).collect();
-        let expected: String = kept_periods(calendar, today, *days.first().unwrap())
-            .iter()
-            .filter(|id| self.reached(calendar, id, &days))
-            .flat_map(|id| rows(&self.reference, &self.facts, calendar, id))
-            .map(|row| stored::kept_line(&row))
-            .collect();
+        let kept = self.answers.kept(calendar, today.parse().unwrap());
+        let lines = |id: &String| self.answers.rows(calendar, id).iter().map(stored::kept_line).collect::<String>();
+        let expected: String = kept.iter().map(lines).collect();
         assert_same(&self.what(&format!("view rollups, {calendar}, on {today}")), &expected, &kept_rows(&self.world, calendar));
-    }
-
-    /// Whether a fact lies in a period or may be carried to its end: of the kept periods of a century most are empty, and
-    /// the model is slow.
-    fn reached(&self, calendar: Calendar, id: &str, days: &BTreeSet<NaiveDate>) -> bool {
-        let period = Period::parse(calendar, id).unwrap();
-        let carry_days = self.reference.indicators.values().map(|indicator| indicator.carry_days).max().unwrap();
-        days.range(period.start.min(period.end - Days::new(carry_days))..=period.end).next().is_some()
     }
 
     fn what(&self, output: &str) -> String {

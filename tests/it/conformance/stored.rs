@@ -1,7 +1,8 @@
 //! What is stored, as text with one line for each fact, refusal or row, and the same text made from the model.
 
-use chiso_tests::model::{Calendar, Fact, Measure, Message, Micros, Reference, Row};
+use chiso_tests::model::{Calendar, Fact, Measure, Message, Micros, Row};
 
+use super::answers::Answers;
 use crate::harness::{Place, World};
 
 const COLUMNS: &str = "toString(calendar), toString(period), toString(period_start), toString(period_end), toString(level), area_code, area_id, \
@@ -77,9 +78,9 @@ pub(super) fn effective_facts(world: &World) -> String {
     ))
 }
 
-pub(super) fn expected_facts(reference: &Reference, facts: &[Fact]) -> String {
+pub(super) fn expected_facts(answers: &Answers) -> String {
     let line = |fact: &Fact| {
-        let ward = &reference.units.get(&fact.unit).unwrap().code;
+        let ward = &answers.reference.units.get(&fact.unit).unwrap().code;
         let dimensions: Vec<String> =
             fact.dimensions.iter().map(|(key, value)| format!("{}={}", hex(key.as_bytes()), hex(value.as_bytes()))).collect();
         let [value, numerator, denominator, percent] =
@@ -96,7 +97,7 @@ pub(super) fn expected_facts(reference: &Reference, facts: &[Fact]) -> String {
             dimensions.join(" ")
         )
     };
-    sorted(&facts.iter().map(line).collect::<String>())
+    sorted(&answers.facts.iter().map(line).collect::<String>())
 }
 
 fn numbers(measure: Measure) -> [Option<Micros>; 4] {
