@@ -5,14 +5,19 @@ CARGO ?= cargo
 # Where cargo puts programs, also when CARGO_TARGET_DIR moves it.
 BIN = $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 
-.PHONY: demo test check fmt conformance clean tools bins engines
+.PHONY: demo test check fmt conformance clean tools
 
 ## demo: real facts of four wards from Kafka to report rows, on this machine (DEMO_EXIT=1: leave when done)
-demo: tools bins engines
+demo: tools
+	$(CARGO) build --release --locked --workspace --bins
+	@$(BIN)/chiso-local fetch
 	@BIN=$(BIN) bash deploy/demo.sh
 
+# All targets in one build: programs alone would be built with fewer features, and then again for the tests.
 ## test: everything that is promised, on real engines
-test: tools bins engines
+test: tools
+	$(CARGO) build --release --locked --workspace --all-targets
+	@$(BIN)/chiso-local fetch
 	$(CARGO) test --release --locked --workspace
 
 ## check: format, lints and documentation, warnings denied
@@ -27,7 +32,8 @@ fmt:
 
 ## conformance: the model against a reference implementation kept beside the checkout, on 20 seeds
 conformance: tools
-	$(CARGO) run --release --locked -p chiso-tests --bin conformance -- --oracle $(or $(ORACLE),../shared/oracle) --seeds 20
+	$(CARGO) build --release --locked --workspace --all-targets
+	$(BIN)/conformance --oracle $(or $(ORACLE),../shared/oracle) --seeds 20
 
 ## clean: remove what was built; fetched engines stay in the cache
 clean:
@@ -36,8 +42,3 @@ clean:
 tools:
 	@bash deploy/install-tools.sh
 
-bins:
-	$(CARGO) build --release --locked --workspace --bins
-
-engines:
-	@$(BIN)/chiso-local fetch

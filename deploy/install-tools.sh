@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # command:package pairs; the command shows whether the package is there.
-wanted=(cc:gcc g++:g++ make:make perl:perl pkg-config:pkg-config java:openjdk-17-jre-headless mvn:maven npm:npm curl:curl kcat:kcat)
+wanted=(cc:gcc g++:g++ make:make perl:perl pkg-config:pkg-config java:openjdk-17-jre-headless mvn:maven npm:npm curl:curl kcat:kcat python3:python3)
 missing=()
 for pair in "${wanted[@]}"; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair#*:}")
