@@ -1,14 +1,20 @@
 //! `migrate`: repeatable, every column described, and no way back behind a newer release.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
 
 use super::{TODAY, small_world};
-use crate::harness::{World, small_country};
+use crate::harness::{Ended, ReferenceCopy, World, small_country};
+
+fn summary(ended: Ended) -> Value {
+    serde_json::from_str(&ended.ok()).unwrap()
+}
 
 #[test]
 fn migrate_can_be_repeated_and_describes_every_column() {
     let world = World::bare("schema", 1);
-    let summary = |ended: crate::harness::Ended| -> Value { serde_json::from_str(&ended.ok()).unwrap() };
     let first = summary(world.migrate_from(&small_country()));
     assert_eq!(first["applied"].as_array().unwrap().len(), 9, "{first}");
     assert_eq!((&first["generation"], &first["activated"]), (&1.into(), &true.into()));
@@ -40,6 +46,48 @@ fn a_database_of_a_newer_release_is_left_alone() {
         assert!(complaint.contains("99_future.sql"), "{arguments:?}: {complaint}");
     }
     assert_eq!(world.number("SELECT count() FROM claims"), 0);
+}
+
+#[test]
+fn a_migrate_that_was_killed_is_done_again() {
+    let world = small_world("killed");
+    // Killed before the last file was noted.
+    world.sql("ALTER TABLE schema_versions DELETE WHERE file = '08_passes.sql' SETTINGS mutations_sync = 2");
+    assert!(world.rollup(&["run", "--once"]).fails(1).contains("08_passes.sql"));
+    let again = summary(world.migrate_from(&small_country()));
+    assert_eq!((&again["applied"], &again["generation"]), (&json!(["08_passes.sql"]), &1.into()));
+
+    // Killed while it loaded a second generation: nobody sees its rows, and its number is not used again.
+    world.sql("INSERT INTO generation_claims VALUES (2, 'somebody')");
+    world
+        .sql("INSERT INTO reference_sources (generation, source, priority) VALUES (2, 'urn:half', 1), (2, 'urn:vn:one-stop', 2)");
+    let shown = "SELECT source, priority FROM sources WHERE source IN ('urn:half', 'urn:vn:one-stop') FORMAT TSVRaw";
+    assert_eq!(world.sql(shown), "urn:vn:one-stop\t10");
+    assert_eq!(world.roll_up(TODAY)["generation"], 1);
+    let changed = ReferenceCopy::of(&small_country());
+    changed.replace("sources.csv", ",10,*", ",11,*");
+    assert_eq!(summary(world.migrate_from(changed.path()))["generation"], 3);
+    assert_eq!(world.sql(shown), "urn:vn:one-stop\t11");
+}
+
+#[test]
+fn migrates_at_once_make_one_sound_database() {
+    let world = World::bare("at_once", 1);
+    let reference = small_country();
+    let start = || {
+        let mut command = world.command("chiso-rollup", &["migrate", "--reference", reference.to_str().unwrap()]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let generations: BTreeSet<u64> = [start(), start(), start()]
+        .map(|child| summary(child.wait_with_output().unwrap().into())["generation"].as_u64().unwrap())
+        .into();
+    let last = *generations.last().unwrap();
+    assert_eq!(summary(world.migrate_from(&reference)), json!({"applied": [], "generation": last, "activated": false}));
+    assert_eq!(
+        world.sql("SELECT count(), uniqExact(unit_id) FROM units FORMAT TSVRaw"),
+        world.sql("SELECT count(), count() FROM units FORMAT TSVRaw")
+    );
+    assert_eq!(world.roll_up(TODAY)["generation"], last);
 }
 
 #[test]
