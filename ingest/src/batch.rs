@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::counts::Counts;
 use crate::observe::Observation;
 use crate::offset::Range;
+use crate::probe::Passing;
 use crate::rows::{Arrival, Fact, Refused, Stamp};
 
 /// When a batch is full.
@@ -168,6 +169,12 @@ impl Sealed {
     /// What its rows share.
     pub fn stamp<'a>(&self, topic: &'a str) -> Stamp<'a> {
         Stamp { topic, batch: self.batch, generation: self.generation }
+    }
+
+    /// What a probe is told of it.
+    pub(crate) fn passing(&self) -> Passing {
+        let ranges = self.ledger.iter().map(|entry| entry.range).collect();
+        Passing { rows: self.facts.len() + self.refused.len(), ranges }
     }
 
     /// Facts of distinct cells, all cells.

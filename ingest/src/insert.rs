@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use crate::batch::Sealed;
 use crate::counts::Counts;
 use crate::offset::Range;
+use crate::probe::{Cut, Passing, Probe};
 use crate::rows::{EventRow, LedgerRow, MarkRow, RejectRow, Stamp};
 
 /// The receipt for a batch that ClickHouse has stored. Only [`Insert::write`] makes one, and only one can be committed.
@@ -35,6 +36,12 @@ impl Durable {
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
+
+    /// What a probe is told of it.
+    pub(crate) fn passing(&self) -> Passing {
+        let rows = usize::try_from(self.counts.stored + self.counts.rejected()).unwrap_or(usize::MAX);
+        Passing { rows, ranges: self.ranges.clone() }
+    }
 }
 
 /// Where batches go.
@@ -44,6 +51,7 @@ pub struct Insert {
     store: Store,
     topic: String,
     group: String,
+    probe: Option<Probe>,
 }
 
 /// How long ClickHouse may take to accept a piece of the rows.
@@ -56,7 +64,18 @@ impl Insert {
     pub fn new(store: Store, topic: impl Into<String>, group: impl Into<String>) -> Self {
         // The client cannot read the type of a named tuple, so a test compares rows and tables instead.
         let client = store.write().clone().with_validation(false);
-        Self { client, store, topic: topic.into(), group: group.into() }
+        Self { client, store, topic: topic.into(), group: group.into(), probe: None }
+    }
+
+    /// Tells a probe of the cuts that batches pass here.
+    pub fn with_probe(self, probe: Option<Probe>) -> Self {
+        Self { probe, ..self }
+    }
+
+    fn pass(&self, cut: Cut, sealed: &Sealed) {
+        if let Some(probe) = &self.probe {
+            probe(cut, &sealed.passing());
+        }
     }
 
     /// Writes the batch, and tries again as long as that can help.
@@ -77,12 +96,18 @@ impl Insert {
         if !sealed.ledger.is_empty() {
             self.retry("ledger", || self.ledger(&sealed, stamp)).await?;
         }
+        self.pass(Cut::Inserted, &sealed);
         Ok(Durable { ranges: sealed.ledger.iter().map(|entry| entry.range).collect(), counts: sealed.counts })
     }
 
     async fn events(&self, sealed: &Sealed, stamp: Stamp<'_>) -> ClientResult<()> {
         let mut insert = self.begin::<EventRow<'_>>("event_log", sealed).await?;
-        for fact in &sealed.facts {
+        let (first, second) = sealed.facts.split_at(sealed.facts.len() / 2);
+        for fact in first {
+            insert.write(&EventRow::new(fact, stamp)).await?;
+        }
+        self.pass(Cut::MidInsert, sealed);
+        for fact in second {
             insert.write(&EventRow::new(fact, stamp)).await?;
         }
         insert.end().await

@@ -16,6 +16,7 @@ pub mod observe;
 pub mod goal;
 pub mod reference;
 pub mod pipeline;
+pub mod probe;
 
 pub mod args;
 pub mod run;

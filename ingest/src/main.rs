@@ -32,7 +32,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     logging::init(&settings.log).map_err(|error| Failure::Finding(format!("cannot start logging: {error}")))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::Finding(format!("cannot start threads: {error}")))?;
     match command {
-        Command::Run(args) => run::run(&settings, args, runtime.handle()),
+        Command::Run(args) => run::run(&settings, args, runtime.handle(), None),
         Command::Check(args) => check::check(&settings, args, &mut BufWriter::new(stdout())),
         Command::Publish(args) => publish::publish(&settings, args, runtime.handle()),
     }

@@ -83,6 +83,12 @@ impl Tracks {
         self.0.keys().copied()
     }
 
+    /// The ranges read since they were last taken, which stay to be taken.
+    pub fn read(&self) -> Vec<Range> {
+        let read = self.0.iter().filter(|(_, track)| track.from < track.next);
+        read.map(|(&partition, track)| Range { partition, from: track.from, next: track.next }).collect()
+    }
+
     /// The ranges read since they were last taken.
     pub fn take(&mut self) -> Vec<Range> {
         let read = self.0.iter_mut().filter(|(_, track)| track.from < track.next);

@@ -32,6 +32,7 @@ use crate::headers::headers;
 use crate::insert::{Durable, Insert};
 use crate::observe::{Observation, Observations, now_ms};
 use crate::offset::{NextOffset, Tracks};
+use crate::probe::{Cut, Passing, Probe};
 use crate::progress::Progress;
 use crate::reference::Generation;
 
@@ -59,6 +60,8 @@ pub struct Parts {
     pub goal: Option<Goal>,
     /// What is shown meanwhile.
     pub progress: Progress,
+    /// Who is told of the cuts that batches pass.
+    pub probe: Option<Probe>,
 }
 
 /// The state of one worker.
@@ -113,6 +116,9 @@ impl Pipeline {
     pub fn run(&mut self, stop: impl Fn() -> bool) -> Result<Counts, Failure> {
         while !stop() && !self.has_caught_up() {
             self.read()?;
+            if !self.open.is_empty() {
+                self.pass(Cut::Decoded, || Passing { rows: self.open.rows(), ranges: self.tracks.read() });
+            }
             self.rebalance()?;
             self.settle(Duration::ZERO)?;
             self.store_if_due()?;
@@ -187,7 +193,11 @@ impl Pipeline {
         self.in_flight = None;
         self.commit.release(&durable);
         self.totals.add(durable.counts());
+        self.pass(Cut::BeforeCommit, || durable.passing());
         self.commit.send(&self.parts.consumer);
+        if self.commit.is_settled() {
+            self.pass(Cut::AfterCommit, || durable.passing());
+        }
         Ok(())
     }
 
@@ -251,6 +261,7 @@ impl Pipeline {
         let open = std::mem::replace(&mut self.open, Open::new(self.parts.limits, self.parts.generation.number));
         let sealed = open.seal(ledger, now_ms());
         debug!(events = sealed.facts.len(), rejects = sealed.refused.len(), partitions = sealed.ledger.len(), "batch sealed");
+        self.pass(Cut::Sealed, || sealed.passing());
         let (sender, receiver) = channel();
         let insert = self.parts.insert.clone();
         self.parts.runtime.spawn(async move {
@@ -258,6 +269,12 @@ impl Pipeline {
             let _ = sender.send(insert.write(sealed).await);
         });
         self.in_flight = Some(receiver);
+    }
+
+    fn pass(&self, cut: Cut, passing: impl FnOnce() -> Passing) {
+        if let Some(probe) = &self.parts.probe {
+            probe(cut, &passing());
+        }
     }
 
     fn seen(&self, partition: i32) -> Observation {

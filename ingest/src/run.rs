@@ -19,6 +19,7 @@ use crate::goal::Goal;
 use crate::insert::Insert;
 use crate::observe::{Observations, Observer};
 use crate::pipeline::{Parts, Pipeline};
+use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::reference;
 use crate::start::StartError;
@@ -26,11 +27,12 @@ use crate::start::StartError;
 /// How long ClickHouse and then Kafka may take to answer at start: both together below half a minute.
 const REACHED: Duration = Duration::from_secs(12);
 
-/// Consumes until it is stopped or has caught up, and prints what became of the messages as one line of JSON.
+/// Consumes until it is stopped or has caught up, and prints what became of the messages as one line of JSON. Fault tests
+/// give a probe, the program none.
 ///
 /// # Errors
 /// A dependency is not there, or something that a person must change.
-pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle) -> Result<(), Failure> {
+pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<Probe>) -> Result<(), Failure> {
     let store = Store::new(&settings.clickhouse);
     runtime.block_on(store.reachable(REACHED))?;
     runtime.block_on(check_schema(&store)).map_err(|error| match error {
@@ -58,7 +60,7 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle) -> Result<(), 
     let mut pipeline = Pipeline::new(Parts {
         consumer,
         questions,
-        insert: Insert::new(store, &settings.kafka.topic, &settings.kafka.group),
+        insert: Insert::new(store, &settings.kafka.topic, &settings.kafka.group).with_probe(probe.clone()),
         runtime: runtime.clone(),
         generation,
         newer,
@@ -67,6 +69,7 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle) -> Result<(), 
         drain_max: Duration::from_millis(settings.shutdown.drain_ms_max),
         goal,
         progress: Progress::new(args.progress),
+        probe,
     });
     let counts = pipeline.run(|| stop.load(Ordering::Relaxed))?;
     drop(observer);
