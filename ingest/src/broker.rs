@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use chiso_schemas::settings;
 use rdkafka::client::{Client, ClientContext};
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
-use tracing::debug;
 
+use crate::client::{self, Logged, client_config};
 use crate::failure::Failure;
 
 /// How long a broker may take to answer one question.
@@ -20,21 +19,6 @@ const UNKNOWN: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long Kafka may take to say where partitions begin or end.
 const ANSWER: Duration = Duration::from_secs(10);
-
-/// What librdkafka has to say goes into our log; errors that matter come out of calls as well.
-struct Logged;
-
-impl ClientContext for Logged {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        debug!(?level, facility, message, "librdkafka");
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        debug!(%error, reason, "kafka client");
-    }
-}
-
-impl ConsumerContext for Logged {}
 
 /// A client for questions only. On the connection of the consumer, they would wait behind its fetches.
 pub struct Questions {
@@ -49,13 +33,11 @@ impl Questions {
     /// # Errors
     /// librdkafka does not accept the settings.
     pub fn new(settings: &settings::Kafka) -> Result<Self, Failure> {
-        let client = ClientConfig::new()
-            .set("bootstrap.servers", &settings.brokers)
-            .set("client.id", "chiso-ingest")
+        let client = client_config(settings)
             // The end of a partition is that of its last finished transaction, as for the consumer.
             .set("isolation.level", "read_committed")
             .create_with_context(Logged)
-            .map_err(|error| Failure::Usage(format!("cannot make a client of the [kafka] settings: {error}")))?;
+            .map_err(|error| client::refused("client", &error))?;
         Ok(Self { client, brokers: settings.brokers.clone(), topic: settings.topic.clone() })
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chiso_schemas::settings::Kafka;
 use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
@@ -15,6 +15,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 use tracing::{debug, warn};
 
+use crate::client::{self, client_config};
 use crate::failure::Failure;
 use crate::offset::NextOffset;
 
@@ -52,12 +53,11 @@ struct Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // Errors come out of poll as well, so these lines are for those who look for them.
-        debug!(?level, facility, message, "librdkafka");
+        client::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(%error, reason, "kafka client");
+        client::error(&error, reason);
     }
 }
 
@@ -100,9 +100,7 @@ impl Consumer {
     /// # Errors
     /// librdkafka does not accept the settings.
     pub fn new(settings: &Kafka) -> Result<Self, Failure> {
-        let inner = ClientConfig::new()
-            .set("bootstrap.servers", &settings.brokers)
-            .set("client.id", "chiso-ingest")
+        let inner = client_config(settings)
             .set("group.id", &settings.group)
             .set("session.timeout.ms", settings.session_ms_max.to_string())
             .set("enable.auto.commit", "false")
@@ -117,7 +115,7 @@ impl Consumer {
             .set("fetch.queue.backoff.ms", "20")
             .set("topic.metadata.refresh.interval.ms", "10000")
             .create_with_context(Context::default())
-            .map_err(|error| Failure::Usage(format!("cannot make a consumer of the [kafka] settings: {error}")))?;
+            .map_err(|error| client::refused("consumer", &error))?;
         let Kafka { brokers, topic, group, .. } = settings.clone();
         Ok(Self { inner, brokers, topic, group })
     }

@@ -25,5 +25,6 @@ pub mod publish;
 pub mod lines;
 pub mod split;
 pub mod broker;
+pub mod client;
 pub mod progress;
 pub mod failure;

@@ -4,22 +4,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chiso_schemas::settings::{Settings, is_topic};
+use chiso_schemas::settings::{Kafka, Settings, is_topic};
 use rdkafka::ClientContext;
 use rdkafka::Message as _;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
-use tracing::debug;
 
 use crate::args::{Mode, PublishArgs};
 use crate::broker;
 use crate::check::STRUCTURED;
+use crate::client::{self, Logged, client_config};
 use crate::failure::Failure;
 use crate::lines::{Line, Lines};
 use crate::progress::Progress;
@@ -40,16 +39,18 @@ const NAMED: usize = 5;
 /// Kafka or the topic is not there, the file cannot be read, or a line was not delivered.
 pub fn publish(settings: &Settings, args: &PublishArgs, runtime: &Handle) -> Result<(), Failure> {
     let topic = args.topic.as_deref().unwrap_or(&settings.kafka.topic);
+    if args.topic.is_none() && settings.kafka.is_pattern() {
+        return Err(Failure::Usage(format!("kafka.topic is a pattern ({topic}); name the topic to publish to with --topic")));
+    }
     if !is_topic(topic) {
         return Err(Failure::Usage(format!("--topic {topic:?} is no name of a topic: 1 to 249 of a-z A-Z 0-9 . _ -")));
     }
     let mut lines = Lines::open(&args.file)?;
-    let brokers = &settings.kafka.brokers;
     if let Some(partitions) = args.create_topic {
-        runtime.block_on(create(brokers, topic, partitions))?;
+        runtime.block_on(create(&settings.kafka, topic, partitions))?;
     }
-    let publisher = Publisher::new(brokers, topic, args.mode)?;
-    broker::partitions(publisher.producer.client(), brokers, topic, REACHED)?;
+    let publisher = Publisher::new(&settings.kafka, topic, args.mode)?;
+    broker::partitions(publisher.producer.client(), publisher.brokers, topic, REACHED)?;
     let mut progress = Progress::new(true);
     let mut sent = Sent::default();
     let mut buffer = Vec::new();
@@ -96,11 +97,11 @@ impl Reports {
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        debug!(?level, facility, message, "librdkafka");
+        client::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(%error, reason, "kafka client");
+        client::error(&error, reason);
     }
 }
 
@@ -127,8 +128,8 @@ struct Publisher<'a> {
 }
 
 impl<'a> Publisher<'a> {
-    fn new(brokers: &'a str, topic: &'a str, mode: Mode) -> Result<Self, Failure> {
-        let producer = client(brokers)
+    fn new(kafka: &'a Kafka, topic: &'a str, mode: Mode) -> Result<Self, Failure> {
+        let producer = client_config(kafka)
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("message.timeout.ms", DELIVERY_MS)
@@ -139,8 +140,8 @@ impl<'a> Publisher<'a> {
             // The partitioner of the Java client, so that a key lies in one partition whoever publishes it.
             .set("partitioner", "murmur2_random")
             .create_with_context(Reports::default())
-            .map_err(|error| Failure::Usage(format!("cannot make a producer of the [kafka] settings: {error}")))?;
-        Ok(Self { producer, brokers, topic, mode })
+            .map_err(|error| client::refused("producer", &error))?;
+        Ok(Self { producer, brokers: &kafka.brokers, topic, mode })
     }
 
     fn reports(&self) -> &Reports {
@@ -206,17 +207,13 @@ impl<'a> Publisher<'a> {
     }
 }
 
-fn client(brokers: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", brokers).set("client.id", "chiso-ingest");
-    config
-}
-
 /// Creates the topic with the broker's default replication, unless it exists.
-async fn create(brokers: &str, topic: &str, partitions: i32) -> Result<(), Failure> {
+async fn create(kafka: &Kafka, topic: &str, partitions: i32) -> Result<(), Failure> {
+    let brokers = &kafka.brokers;
     let unreachable =
         |error| Failure::Dependency(format!("cannot create topic {topic} at {brokers}: {error}; is Kafka running?"));
-    let admin: AdminClient<DefaultClientContext> = client(brokers).create().map_err(unreachable)?;
+    let admin: AdminClient<Logged> =
+        client_config(kafka).create_with_context(Logged).map_err(|error| client::refused("client", &error))?;
     let options = AdminOptions::new().request_timeout(Some(REACHED)).operation_timeout(Some(REACHED));
     let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
     for result in admin.create_topics([&new], &options).await.map_err(unreachable)? {

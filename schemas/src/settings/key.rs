@@ -13,11 +13,17 @@ pub struct Key {
     pub default: &'static str,
     /// What to write.
     pub write: &'static str,
+    /// Whether the value is never shown.
+    pub is_secret: bool,
 }
 
 impl Key {
     const fn new(section: &'static str, name: &'static str, default: &'static str, write: &'static str) -> Self {
-        Self { section, name, default, write }
+        Self { section, name, default, write, is_secret: false }
+    }
+
+    const fn secret(section: &'static str, name: &'static str, write: &'static str) -> Self {
+        Self { section, name, default: "", write, is_secret: true }
     }
 
     /// `kafka.brokers`
@@ -49,24 +55,71 @@ impl fmt::Display for Key {
 pub const KAFKA_BROKERS: Key =
     Key::new("kafka", "brokers", "", "the brokers as host:port, separated by commas, such as \"kafka-1:9092,kafka-2:9092\"");
 /// Topic of the events.
-pub const KAFKA_TOPIC: Key =
-    Key::new("kafka", "topic", "\"chiso.indicator-events.v1\"", "the name of a topic: 1 to 249 of the letters a-z A-Z 0-9 . _ -");
+pub const KAFKA_TOPIC: Key = Key::new(
+    "kafka",
+    "topic",
+    "\"chiso.indicator-events.v1\"",
+    "the name of a topic: 1 to 249 of the letters a-z A-Z 0-9 . _ -, or ^ and the rest of a regular expression",
+);
 /// Consumer group of the workers.
 pub const KAFKA_GROUP: Key =
     Key::new("kafka", "group", "\"chiso-ingest\"", "the name of the consumer group, the same for all workers");
+/// Name of the worker within the group.
+pub const KAFKA_INSTANCE: Key =
+    Key::new("kafka", "instance", "", "a name that no other worker of the group has: 1 to 249 of the letters a-z A-Z 0-9 . _ -");
 /// How long the group waits for a silent worker.
 pub const KAFKA_SESSION_MS_MAX: Key =
     Key::new("kafka", "session_ms_max", "10000", "a whole number of milliseconds from 6000 to 300000");
+/// How connections to Kafka are secured.
+pub const KAFKA_SECURITY: Key = Key::new(
+    "kafka",
+    "security",
+    "\"plaintext\"",
+    "\"plaintext\", \"ssl\" (TLS), \"sasl_ssl\" (user and password within TLS) or \"sasl_plaintext\"",
+);
+/// Who vouches for the brokers.
+pub const KAFKA_CA_FILE: Key = Key::new("kafka", "ca_file", "", "the path of a readable PEM file with the CA certificates");
+/// Certificate of the client.
+pub const KAFKA_CERTIFICATE_FILE: Key =
+    Key::new("kafka", "certificate_file", "", "the path of a readable PEM file with the certificate of this client");
+/// Its private key.
+pub const KAFKA_KEY_FILE: Key =
+    Key::new("kafka", "key_file", "", "the path of a readable PEM file with the private key of that certificate");
+/// Password of the private key.
+pub const KAFKA_KEY_PASSWORD: Key = Key::secret("kafka", "key_password", "the password of the private key as a string");
+/// File that holds the password of the private key.
+pub const KAFKA_KEY_PASSWORD_FILE: Key =
+    Key::new("kafka", "key_password_file", "", "the path of a readable file that holds nothing but the password of the key");
+/// How user and password are proved.
+pub const KAFKA_SASL_MECHANISM: Key =
+    Key::new("kafka", "sasl_mechanism", "\"SCRAM-SHA-512\"", "\"SCRAM-SHA-512\", \"SCRAM-SHA-256\" or \"PLAIN\"");
+/// User at Kafka.
+pub const KAFKA_USER: Key = Key::new("kafka", "user", "", "the name of a Kafka user");
+/// Password of that user.
+pub const KAFKA_PASSWORD: Key =
+    Key::secret("kafka", "password", "the password as a string; kafka.password_file keeps it out of files that people read");
+/// File that holds the password.
+pub const KAFKA_PASSWORD_FILE: Key =
+    Key::new("kafka", "password_file", "", "the path of a readable file that holds nothing but the password");
+/// Where refused messages go as well.
+pub const REJECTS_TOPIC: Key =
+    Key::new("rejects", "topic", "", "the name of a topic that kafka.topic does not match, or leave it out");
 /// Address of ClickHouse.
-pub const CLICKHOUSE_URL: Key =
-    Key::new("clickhouse", "url", "", "the HTTP address, such as \"http://127.0.0.1:8123\", without user, password and path");
+pub const CLICKHOUSE_URL: Key = Key::new(
+    "clickhouse",
+    "url",
+    "",
+    "the HTTP or HTTPS address, such as \"https://clickhouse:8443\", without user, password and path",
+);
+/// Who vouches for ClickHouse.
+pub const CLICKHOUSE_CA_FILE: Key =
+    Key::new("clickhouse", "ca_file", "", "the path of a readable PEM file with the CA certificates");
 /// User of ClickHouse.
 pub const CLICKHOUSE_USER: Key = Key::new("clickhouse", "user", "\"chiso\"", "the name of a ClickHouse user");
 /// Password of that user.
-pub const CLICKHOUSE_PASSWORD: Key = Key::new(
+pub const CLICKHOUSE_PASSWORD: Key = Key::secret(
     "clickhouse",
     "password",
-    "",
     "the password as a string; clickhouse.password_file keeps it out of files that people read",
 );
 /// File that holds the password.
@@ -91,6 +144,16 @@ pub const REFERENCE_DIR: Key = Key::new(
     "",
     "the path of a directory laid out like schemas/reference; leave it out for the reference data built into the program",
 );
+/// Where metrics and health are served.
+pub const HTTP_LISTEN: Key =
+    Key::new("http", "listen", "", "an IP address and a port, such as \"0.0.0.0:9464\" or \"[::]:9464\", or leave it out");
+/// Where traces go.
+pub const TRACES_OTLP_ENDPOINT: Key = Key::new(
+    "traces",
+    "otlp_endpoint",
+    "",
+    "the address of an OpenTelemetry collector, such as \"http://collector:4318\", without user and password, or leave it out",
+);
 /// Form of log lines.
 pub const LOG_FORMAT: Key = Key::new("log", "format", "\"text\"", "\"text\" or \"json\"");
 /// Which log lines.
@@ -98,12 +161,25 @@ pub const LOG_FILTER: Key =
     Key::new("log", "filter", "\"info\"", "a level (error, warn, info, debug, trace), or such as \"info,chiso_ingest=debug\"");
 
 /// All settings, in the order of the file.
-pub const ALL: [Key; 16] = [
+pub const ALL: [Key; 31] = [
     KAFKA_BROKERS,
     KAFKA_TOPIC,
     KAFKA_GROUP,
+    KAFKA_INSTANCE,
     KAFKA_SESSION_MS_MAX,
+    KAFKA_SECURITY,
+    KAFKA_CA_FILE,
+    KAFKA_CERTIFICATE_FILE,
+    KAFKA_KEY_FILE,
+    KAFKA_KEY_PASSWORD,
+    KAFKA_KEY_PASSWORD_FILE,
+    KAFKA_SASL_MECHANISM,
+    KAFKA_USER,
+    KAFKA_PASSWORD,
+    KAFKA_PASSWORD_FILE,
+    REJECTS_TOPIC,
     CLICKHOUSE_URL,
+    CLICKHOUSE_CA_FILE,
     CLICKHOUSE_USER,
     CLICKHOUSE_PASSWORD,
     CLICKHOUSE_PASSWORD_FILE,
@@ -113,6 +189,8 @@ pub const ALL: [Key; 16] = [
     BATCH_AGE_MS_MAX,
     SHUTDOWN_DRAIN_MS_MAX,
     REFERENCE_DIR,
+    HTTP_LISTEN,
+    TRACES_OTLP_ENDPOINT,
     LOG_FORMAT,
     LOG_FILTER,
 ];

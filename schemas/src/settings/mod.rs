@@ -3,7 +3,11 @@
 //! They are typed, closed and judged as a whole: what is unknown, missing or wrong is listed at once, and nothing
 //! is repaired.
 
+mod address;
+mod clickhouse;
+mod kafka;
 pub mod key;
+mod outside;
 mod problems;
 mod read;
 mod secret;
@@ -14,7 +18,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use clickhouse::ClickHouse;
+pub use kafka::{Kafka, Rejects, SaslMechanism, Security, is_topic};
 pub use key::Key;
+pub use outside::{Http, Log, LogFormat, Traces};
 pub use problems::{Problem, Problems};
 use read::Reader;
 pub use secret::Secret;
@@ -24,6 +31,8 @@ pub use secret::Secret;
 pub struct Settings {
     /// Where events come from.
     pub kafka: Kafka,
+    /// Where refused ones are sent as well.
+    pub rejects: Rejects,
     /// Where they are stored.
     pub clickhouse: ClickHouse,
     /// How many of them are stored at once.
@@ -32,36 +41,12 @@ pub struct Settings {
     pub shutdown: Shutdown,
     /// What they are checked with.
     pub reference: Reference,
+    /// Where a worker can be asked how it is.
+    pub http: Http,
+    /// Where it sends traces of its work.
+    pub traces: Traces,
     /// What the programs say meanwhile.
     pub log: Log,
-}
-
-/// `[kafka]`
-#[derive(Clone, Debug, Serialize)]
-pub struct Kafka {
-    /// Brokers to begin with, `host:port` separated by commas.
-    pub brokers: String,
-    /// Topic of the events.
-    pub topic: String,
-    /// Consumer group of the workers.
-    pub group: String,
-    /// Milliseconds that the group waits for a worker that is silent before its partitions go to others.
-    pub session_ms_max: u64,
-}
-
-/// `[clickhouse]`
-#[derive(Clone, Debug, Serialize)]
-pub struct ClickHouse {
-    /// HTTP address, without user, password and path.
-    pub url: String,
-    /// User.
-    pub user: String,
-    /// Its password, given or read from `password_file`.
-    pub password: Secret,
-    /// Where the password was read from.
-    pub password_file: Option<PathBuf>,
-    /// Database of the tables: letters, digits and `_` only.
-    pub database: String,
 }
 
 /// `[batch]`: a batch is sealed when one of these is reached.
@@ -89,25 +74,6 @@ pub struct Reference {
     pub dir: Option<PathBuf>,
 }
 
-/// `[log]`
-#[derive(Clone, Debug, Serialize)]
-pub struct Log {
-    /// Form of the lines.
-    pub format: LogFormat,
-    /// Which lines, as a directive of tracing's `EnvFilter`.
-    pub filter: String,
-}
-
-/// Form of log lines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
 impl Settings {
     /// Reads the file, if there is one, and the environment. `needs` are the keys without which the command
     /// cannot work, such as [`key::KAFKA_BROKERS`].
@@ -131,99 +97,24 @@ impl Settings {
     }
 
     fn read(mut reader: Reader) -> Result<Self, Problems> {
+        let kafka = kafka::kafka(&mut reader);
         let settings = Self {
-            kafka: kafka(&mut reader),
-            clickhouse: clickhouse(&mut reader),
+            rejects: kafka::rejects(&mut reader, &kafka),
+            kafka,
+            clickhouse: clickhouse::clickhouse(&mut reader),
             batch: Batch {
                 rows_max: reader.number(&key::BATCH_ROWS_MAX, 1..=1_000_000),
                 bytes_max: reader.number(&key::BATCH_BYTES_MAX, 65_536..=1_073_741_824),
                 age_ms_max: reader.number(&key::BATCH_AGE_MS_MAX, 10..=60_000),
             },
             shutdown: Shutdown { drain_ms_max: reader.number(&key::SHUTDOWN_DRAIN_MS_MAX, 0..=300_000) },
-            reference: Reference { dir: path(&mut reader, &key::REFERENCE_DIR) },
-            log: log(&mut reader),
+            reference: Reference { dir: reader.path(&key::REFERENCE_DIR) },
+            http: outside::http(&mut reader),
+            traces: outside::traces(&mut reader),
+            log: outside::log(&mut reader),
         };
         if reader.problems.is_empty() { Ok(settings) } else { Err(Problems(reader.problems)) }
     }
-}
-
-fn kafka(reader: &mut Reader) -> Kafka {
-    let brokers = reader.optional(&key::KAFKA_BROKERS);
-    if let Some(brokers) = &brokers {
-        let right = |broker: &str| !broker.is_empty() && !broker.contains(char::is_whitespace) && !broker.contains("//");
-        reader.check(&key::KAFKA_BROKERS, brokers, brokers.split(',').all(right));
-    }
-    let topic = reader.text(&key::KAFKA_TOPIC);
-    reader.check(&key::KAFKA_TOPIC, &topic, is_topic(&topic));
-    let group = reader.text(&key::KAFKA_GROUP);
-    reader.check(&key::KAFKA_GROUP, &group, !group.is_empty());
-    let session_ms_max = reader.number(&key::KAFKA_SESSION_MS_MAX, 6_000..=300_000);
-    Kafka { brokers: brokers.unwrap_or_default(), topic, group, session_ms_max }
-}
-
-/// Whether Kafka takes the name for a topic.
-pub fn is_topic(name: &str) -> bool {
-    let right = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    (1..=249).contains(&name.len()) && name.chars().all(right) && name != "." && name != ".."
-}
-
-fn clickhouse(reader: &mut Reader) -> ClickHouse {
-    let url = reader.optional(&key::CLICKHOUSE_URL);
-    if let Some(url) = &url
-        && !is_address(url)
-    {
-        // Not shown: people write passwords into addresses.
-        reader.problems.push(Problem::bad(&key::CLICKHOUSE_URL, "this is no such address"));
-    }
-    let user = reader.text(&key::CLICKHOUSE_USER);
-    reader.check(&key::CLICKHOUSE_USER, &user, !user.is_empty());
-    let password = reader.optional(&key::CLICKHOUSE_PASSWORD);
-    let password_file = path(reader, &key::CLICKHOUSE_PASSWORD_FILE);
-    let password = match (password, &password_file) {
-        (Some(_), Some(_)) => {
-            let what = format!("given beside {}; write one of the two", key::CLICKHOUSE_PASSWORD);
-            reader.problems.push(Problem::at(key::CLICKHOUSE_PASSWORD_FILE.to_string(), what));
-            Secret::default()
-        }
-        (Some(password), None) => Secret::new(password),
-        (None, Some(file)) => match std::fs::read_to_string(file) {
-            Ok(text) => Secret::new(text.trim_end_matches(['\r', '\n'])),
-            Err(error) => {
-                let what = format!("cannot read {}: {error}", file.display());
-                reader.problems.push(Problem::bad(&key::CLICKHOUSE_PASSWORD_FILE, what));
-                Secret::default()
-            }
-        },
-        (None, None) => Secret::default(),
-    };
-    let database = reader.text(&key::CLICKHOUSE_DATABASE);
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let right = database.chars().all(word) && !database.is_empty() && !database.starts_with(|c: char| c.is_ascii_digit());
-    reader.check(&key::CLICKHOUSE_DATABASE, &database, right);
-    ClickHouse { url: url.unwrap_or_default(), user, password, password_file, database }
-}
-
-fn is_address(url: &str) -> bool {
-    let Some(host) = url.strip_prefix("http://") else { return false };
-    let host = host.strip_suffix('/').unwrap_or(host);
-    let (name, port) = host.rsplit_once(':').unwrap_or((host, "80"));
-    !name.is_empty() && port.parse::<u16>().is_ok() && !host.contains(['@', '/', '?', '#', ' '])
-}
-
-fn path(reader: &mut Reader, key: &Key) -> Option<PathBuf> {
-    let path = reader.optional(key)?;
-    reader.check(key, &path, !path.is_empty());
-    Some(path.into())
-}
-
-fn log(reader: &mut Reader) -> Log {
-    let format = reader.text(&key::LOG_FORMAT);
-    reader.check(&key::LOG_FORMAT, &format, format == "text" || format == "json");
-    let format = if format == "json" { LogFormat::Json } else { LogFormat::Text };
-    let filter = reader.text(&key::LOG_FILTER);
-    let parsed = tracing_subscriber::EnvFilter::try_new(&filter);
-    reader.check(&key::LOG_FILTER, &filter, parsed.is_ok());
-    Log { format, filter }
 }
 
 /// TOML with the values in force, secrets hidden: what `--print-config` prints.
@@ -240,7 +131,7 @@ impl fmt::Display for Settings {
             match &values[key.section][key.name] {
                 serde_json::Value::Null => writeln!(f, "# {} is not set", key.name)?,
                 serde_json::Value::String(text) if text.is_empty() => writeln!(f, "# {} is not set", key.name)?,
-                _ if key == key::CLICKHOUSE_PASSWORD => writeln!(f, "# {} is set and not shown", key.name)?,
+                _ if key.is_secret => writeln!(f, "# {} is set and not shown", key.name)?,
                 value => writeln!(f, "{} = {value}", key.name)?,
             }
         }

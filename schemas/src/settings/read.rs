@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat, Source, Value, ValueKind};
 
 use super::key::{self, Key, PREFIX};
 use super::problems::Problem;
+use super::secret::Secret;
 
 /// The values that file and environment give, and the problems found so far.
 pub(super) struct Reader {
@@ -105,6 +106,10 @@ impl Reader {
         };
         // The value is not repeated here: it may be a secret.
         match &value.kind {
+            ValueKind::String(text) if text.contains('\0') => {
+                self.problems.push(Problem::bad(key, "there is a NUL character in it"));
+                None
+            }
             ValueKind::String(text) => Some(text.clone()),
             other => {
                 self.problems.push(Problem::bad(key, format!("{} is no string", kind_name(other))));
@@ -131,6 +136,64 @@ impl Reader {
                 *bounds.start()
             }
         }
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&mut self, key: &Key, all: &[T], name: impl Fn(T) -> &'static str) -> T {
+        let word = self.text(key);
+        let found = all.iter().find(|&&one| name(one) == word);
+        self.check(key, &word, found.is_some());
+        found.copied().unwrap_or(all[0])
+    }
+
+    /// A path, where one is given.
+    pub(super) fn path(&mut self, key: &Key) -> Option<PathBuf> {
+        let path = self.optional(key)?;
+        self.check(key, &path, !path.is_empty());
+        Some(path.into())
+    }
+
+    /// The path of a file that holds what PEM files mark with that word, such as `CERTIFICATE`.
+    pub(super) fn pem(&mut self, key: &Key, mark: &str) -> Option<PathBuf> {
+        let path = self.path(key)?;
+        if let Some(text) = self.file(key, &path)
+            && !text.lines().any(|line| line.starts_with("-----BEGIN ") && line.trim_end().ends_with(&format!("{mark}-----")))
+        {
+            self.problems.push(Problem::bad(key, format!("there is no {mark} in {}", path.display())));
+        }
+        Some(path)
+    }
+
+    /// A secret, itself or in a file, and that file.
+    pub(super) fn secret(&mut self, key: &Key, file_key: &Key) -> (Secret, Option<PathBuf>) {
+        let (given, file) = (self.optional(key), self.path(file_key));
+        let secret = match (given, &file) {
+            (Some(_), Some(_)) => {
+                let what = format!("given beside {key}; write one of the two");
+                self.problems.push(Problem::at(file_key.to_string(), what));
+                String::new()
+            }
+            (Some(secret), None) => secret,
+            (None, Some(file)) => {
+                let text = self.file(file_key, file).unwrap_or_default();
+                if text.contains('\0') {
+                    self.problems.push(Problem::bad(file_key, format!("there is a NUL character in {}", file.display())));
+                }
+                text.trim_end_matches(['\r', '\n']).to_owned()
+            }
+            (None, None) => String::new(),
+        };
+        (Secret::new(secret), file)
+    }
+
+    fn file(&mut self, key: &Key, path: &Path) -> Option<String> {
+        let text = std::fs::read_to_string(path);
+        text.map_err(|error| self.problems.push(Problem::bad(key, format!("cannot read {}: {error}", path.display())))).ok()
+    }
+
+    /// Whether a problem with that key is known.
+    pub(super) fn has_problem(&self, key: &Key) -> bool {
+        self.problems.iter().any(|problem| problem.place == key.to_string())
     }
 
     /// Records a problem unless the value is right; the value is shown.

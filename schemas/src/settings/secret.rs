@@ -15,6 +15,11 @@ impl Secret {
         Self(value.into())
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The value, for the one place that sends it to the server it belongs to.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -5,6 +5,8 @@ use std::io::Write;
 
 use super::*;
 
+mod secure;
+
 const NEEDS: [Key; 2] = [key::KAFKA_BROKERS, key::CLICKHOUSE_URL];
 
 fn environment<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = (OsString, OsString)> + 'a {
@@ -49,14 +51,14 @@ fn all_problems_are_listed_at_once_with_both_names_and_what_to_write() {
     for (place, what) in [
         (
             "kafka.broker (CHISO__KAFKA__BROKER)",
-            "the keys there are kafka.brokers, kafka.topic, kafka.group, kafka.session_ms_max",
+            "the keys there are kafka.brokers, kafka.topic, kafka.group, kafka.instance, kafka.session_ms_max",
         ),
         ("kafka.topics (CHISO__KAFKA__TOPICS)", "no such key (from the environment)"),
-        ("store.url (CHISO__STORE__URL)", "the sections are kafka, clickhouse, batch"),
+        ("store.url (CHISO__STORE__URL)", "the sections are kafka, rejects, clickhouse, batch"),
         ("log (CHISO__LOG)", "no such key"),
         ("kafka.brokers (CHISO__KAFKA__BROKERS)", "missing; write the brokers as host:port"),
         ("kafka.topic (CHISO__KAFKA__TOPIC)", "\"a b\" will not do; write the name of a topic"),
-        ("clickhouse.url (CHISO__CLICKHOUSE__URL)", "missing; write the HTTP address"),
+        ("clickhouse.url (CHISO__CLICKHOUSE__URL)", "missing; write the HTTP or HTTPS address"),
         ("batch.rows_max (CHISO__BATCH__ROWS_MAX)", "0 is out of bounds; write a whole number from 1 to 1000000"),
         ("batch.bytes_max (CHISO__BATCH__BYTES_MAX)", "a string is no whole number"),
         ("batch.age_ms_max (CHISO__BATCH__AGE_MS_MAX)", "\"soon\" is no whole number"),
@@ -142,7 +144,7 @@ fn names_that_reach_sql_and_addresses_are_closed() {
 }
 
 /// The example file of the project.
-const EXAMPLE: &str = include_str!("../../../deploy/chiso.toml");
+const EXAMPLE: &str = include_str!("../../../../deploy/chiso.toml");
 
 #[test]
 fn the_example_file_loads_and_lists_every_key_with_its_default() {
