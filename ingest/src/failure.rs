@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use chiso_schemas::settings::Problems;
+use chiso_schemas::store::{Fault, StoreError};
+
 /// Why a command ended.
 #[derive(Debug)]
 pub enum Failure {
@@ -33,17 +36,17 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-impl From<chiso_schemas::settings::Problems> for Failure {
-    fn from(problems: chiso_schemas::settings::Problems) -> Self {
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
         Self::Usage(problems.to_string())
     }
 }
 
-impl From<chiso_schemas::store::StoreError> for Failure {
-    fn from(error: chiso_schemas::store::StoreError) -> Self {
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
         match error.fault() {
-            chiso_schemas::store::Fault::Stop => Self::Finding(error.to_string()),
-            _ => Self::Dependency(error.to_string()),
+            Fault::Stop | Fault::Bisect | Fault::Unlisted => Self::Finding(error.to_string()),
+            Fault::Retry | Fault::Wait => Self::Dependency(error.to_string()),
         }
     }
 }

@@ -4,19 +4,18 @@
 //! events of it and what the rollup must do. Every attempt carries the same deduplication token, so ClickHouse keeps
 //! the rows once, also when an answer was lost.
 
-use std::future::Future;
 use std::time::Duration;
 
-use chiso_schemas::store::{Fault, Store, StoreError};
+use chiso_schemas::store::{Store, StoreError};
 use clickhouse::error::Result as ClientResult;
 use clickhouse::insert::Insert as TableInsert;
 use clickhouse::{Client, Row};
-use tracing::{info, warn};
 
 use crate::batch::Sealed;
 use crate::counts::Counts;
 use crate::offset::Range;
 use crate::probe::{Cut, Passing, Probe};
+use crate::retry::retry;
 use crate::rows::{EventRow, LedgerRow, MarkRow, RejectRow, Stamp};
 
 /// The receipt for a batch that ClickHouse has stored. Only [`Insert::write`] makes one, and only one can be committed.
@@ -85,16 +84,16 @@ impl Insert {
     pub async fn write(&self, sealed: Sealed) -> Result<Durable, StoreError> {
         let stamp = sealed.stamp(&self.topic);
         if !sealed.facts.is_empty() {
-            self.retry("event_log", || self.events(&sealed, stamp)).await?;
+            retry(&self.store, "insert into event_log", || self.events(&sealed, stamp)).await?;
         }
         if !sealed.refused.is_empty() {
-            self.retry("rejected_log", || self.rejects(&sealed, stamp)).await?;
+            retry(&self.store, "insert into rejected_log", || self.rejects(&sealed, stamp)).await?;
         }
         if sealed.marks().len() > 0 {
-            self.retry("marks", || self.marks(&sealed, stamp)).await?;
+            retry(&self.store, "insert into marks", || self.marks(&sealed, stamp)).await?;
         }
         if !sealed.ledger.is_empty() {
-            self.retry("ledger", || self.ledger(&sealed, stamp)).await?;
+            retry(&self.store, "insert into ledger", || self.ledger(&sealed, stamp)).await?;
         }
         self.pass(Cut::Inserted, &sealed);
         Ok(Durable { ranges: sealed.ledger.iter().map(|entry| entry.range).collect(), counts: sealed.counts })
@@ -154,53 +153,5 @@ impl Insert {
             .with_setting("insert_deduplication_token", sealed.token(table))
             // Copies are rare and a merge removes them; looking for them here costs more than it saves.
             .with_setting("optimize_on_insert", "0"))
-    }
-
-    async fn retry<F>(&self, table: &str, attempt: impl Fn() -> F) -> Result<(), StoreError>
-    where
-        F: Future<Output = ClientResult<()>> + Send,
-    {
-        let mut failures = 0_u32;
-        loop {
-            let Err(cause) = attempt().await else {
-                if failures > 0 {
-                    info!(table, failures, "insert succeeded after retries");
-                }
-                return Ok(());
-            };
-            let error = self.store.during(format!("insert into {table}"))(cause);
-            if error.fault() == Fault::Stop {
-                return Err(error);
-            }
-            failures = failures.saturating_add(1);
-            let pause = backoff(failures);
-            warn!(table, failures, pause_ms = pause.as_millis(), %error, "insert failed, retrying with the same token");
-            tokio::time::sleep(pause).await;
-        }
-    }
-}
-
-const FIRST_PAUSE_MS: u64 = 100;
-const LONGEST_PAUSE_MS: u64 = 10_000;
-
-/// Twice as long each time up to the longest, and by chance up to half of it shorter, so that workers spread.
-fn backoff(failures: u32) -> Duration {
-    let full = FIRST_PAUSE_MS.saturating_mul(1 << (failures - 1).min(16)).min(LONGEST_PAUSE_MS);
-    Duration::from_millis(rand::random_range(full / 2..=full))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_to_a_bound_and_are_not_all_the_same() {
-        for failures in 1..200 {
-            let full = (FIRST_PAUSE_MS << (failures - 1).min(20)).min(LONGEST_PAUSE_MS);
-            let pause = u64::try_from(backoff(failures).as_millis()).unwrap_or(u64::MAX);
-            assert!((full / 2..=full).contains(&pause), "{failures}: {pause}");
-        }
-        let long = (0..50).map(|_| backoff(30)).collect::<std::collections::BTreeSet<_>>();
-        assert!(long.len() > 1);
     }
 }

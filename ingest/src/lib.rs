@@ -8,6 +8,7 @@ pub mod decode;
 pub mod rows;
 pub mod batch;
 pub mod insert;
+pub mod retry;
 pub mod commit;
 pub mod offset;
 pub mod counts;

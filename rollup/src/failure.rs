@@ -3,7 +3,7 @@
 use chiso_schemas::calendar::PeriodError;
 use chiso_schemas::reference::{Faults, FilesError};
 use chiso_schemas::settings::Problems;
-use chiso_schemas::store::{Fault, ReferenceError, SchemaError, StoreError};
+use chiso_schemas::store::{ReferenceError, SchemaError, StoreError};
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ impl Failure {
         match self {
             Self::Settings(_) | Self::Period(_) | Self::Usage(_) | Self::Files(_) => 2,
             Self::Store(error) | Self::Schema(SchemaError::Store(error)) | Self::Reference(ReferenceError::Store(error))
-                if error.fault() == Fault::Unreachable =>
+                if error.is_unreachable() =>
             {
                 3
             }

@@ -1,6 +1,7 @@
 //! ClickHouse: clients made from the settings, with everything pinned whose default has moved between releases.
 
 mod error;
+mod fault;
 mod reference;
 mod schema;
 mod statements;
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use clickhouse::{Client, Compression};
 
-pub use error::{Fault, StoreError};
+pub use error::StoreError;
+pub use fault::{FAULTS, Fault};
 pub use reference::{ReferenceError, active_generation, active_reference, reference_of};
 pub use schema::{SCHEMA, SchemaError, VIEWS, check_schema};
 pub use statements::statements;

@@ -1,0 +1,3 @@
+//! What a worker does when what it depends on fails: each fault that deploy/runbook/faults.md describes.
+
+mod codes;
