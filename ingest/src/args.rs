@@ -52,7 +52,7 @@ pub struct CheckArgs {
     /// Directory of reference data, laid out like schemas/reference; default: reference.dir, or what is built in.
     #[arg(long, value_name = "DIR")]
     pub reference: Option<PathBuf>,
-    /// Topic by which the events are to arrive; default: kafka.topic.
+    /// Topic by which the events are to arrive; default: kafka.topic, unless that is a pattern.
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
 }
@@ -63,7 +63,7 @@ pub struct PublishArgs {
     /// File of JSON lines; - reads from stdin. Empty lines are skipped, all others are published, also those that
     /// will be refused.
     pub file: PathBuf,
-    /// Topic; default: kafka.topic.
+    /// Topic; default: kafka.topic, unless that is a pattern.
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
     /// Create the topic with that many partitions if it does not exist.

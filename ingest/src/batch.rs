@@ -167,8 +167,8 @@ pub struct Sealed {
 
 impl Sealed {
     /// What its rows share.
-    pub fn stamp<'a>(&self, topic: &'a str) -> Stamp<'a> {
-        Stamp { topic, batch: self.batch, generation: self.generation }
+    pub fn stamp(&self) -> Stamp {
+        Stamp { batch: self.batch, generation: self.generation }
     }
 
     /// What a probe is told of it.
@@ -196,6 +196,7 @@ mod tests {
 
     use super::*;
     use crate::offset::NextOffset;
+    use crate::place::Place;
 
     const SEED: &str = include_str!("../../schemas/events/seed-events.jsonl");
     const HEADERS: [(&str, &[u8]); 1] = [("content-type", b"application/cloudevents+json")];
@@ -206,11 +207,11 @@ mod tests {
 
     fn take(open: &mut Open, reference: &Reference, line: &str, offset: i64) {
         let message = Message { topic: "t", headers: &HEADERS, value: Some(line.as_bytes()) };
-        open.accept(&event::decode(&message, reference).unwrap(), Arrival::new(0, offset, Some(1_000)));
+        open.accept(&event::decode(&message, reference).unwrap(), Arrival::new(Place::new("t", 0), offset, Some(1_000)));
     }
 
     fn refused(raw: usize) -> Refused {
-        let arrival = Arrival::new(0, 0, None);
+        let arrival = Arrival::new(Place::new("t", 0), 0, None);
         let raw = Some(vec![0; raw]);
         Refused {
             reason: Reason::BadDate,
@@ -233,7 +234,7 @@ mod tests {
             take(&mut batch, &reference, line, i64::try_from(offset).unwrap());
         }
         batch.reject(refused(10));
-        let range = Range { partition: 0, from: NextOffset::stated(0), next: NextOffset::stated(9) };
+        let range = Range { place: Place::new("t", 0), from: NextOffset::stated(0), next: NextOffset::stated(9) };
         let sealed = batch.seal(vec![LedgerEntry { range, seen: Observation { end: 9, at_ms: 1 } }], 5);
         let count = u64::try_from(lines.len()).unwrap();
         assert_eq!((sealed.counts.read, sealed.counts.stored, sealed.counts.repeated), (2 * count + 1, count, count));

@@ -1,4 +1,4 @@
-//! Asks Kafka about the topic: whether it is there, which partitions it has, where they begin and end.
+//! Asks Kafka about the topics: whether they are there, which partitions they have, where those begin and end.
 
 use std::time::{Duration, Instant};
 
@@ -6,11 +6,14 @@ use chiso_schemas::settings;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::client::{self, Logged, client_config};
 use crate::failure::Failure;
+use crate::place::Place;
+use crate::topics::Topics;
 
 /// How long a broker may take to answer one question.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -24,7 +27,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 pub struct Questions {
     client: BaseConsumer<Logged>,
     brokers: String,
-    topic: String,
+    topics: Topics,
 }
 
 impl Questions {
@@ -32,52 +35,52 @@ impl Questions {
     ///
     /// # Errors
     /// librdkafka does not accept the settings.
-    pub fn new(settings: &settings::Kafka) -> Result<Self, Failure> {
+    pub fn new(settings: &settings::Kafka, topics: Topics) -> Result<Self, Failure> {
         let client = client_config(settings)
             // The end of a partition is that of its last finished transaction, as for the consumer.
             .set("isolation.level", "read_committed")
             .create_with_context(Logged)
             .map_err(|error| client::refused("client", &error))?;
-        Ok(Self { client, brokers: settings.brokers.clone(), topic: settings.topic.clone() })
+        Ok(Self { client, brokers: settings.brokers.clone(), topics })
     }
 
-    /// The partitions of the topic, in order; waits at most `within` for the brokers.
+    /// The partitions of all topics, in order; waits at most `within` for the brokers.
     ///
     /// # Errors
-    /// The brokers do not answer, or the topic does not exist.
-    pub fn partitions(&self, within: Duration) -> Result<Vec<i32>, Failure> {
-        partitions(self.client.client(), &self.brokers, &self.topic, within)
+    /// The brokers do not answer, or a topic that is named does not exist.
+    pub fn places(&self, within: Duration) -> Result<Vec<Place>, Failure> {
+        places(self.client.client(), &self.brokers, &self.topics, within)
     }
 
     /// Where those partitions begin.
     ///
     /// # Errors
     /// Kafka does not answer for all of them.
-    pub fn begins(&self, partitions: &[i32]) -> KafkaResult<Vec<(i32, i64)>> {
-        self.offsets(partitions, Offset::Beginning)
+    pub fn begins(&self, places: &[Place]) -> KafkaResult<Vec<(Place, i64)>> {
+        self.offsets(places, Offset::Beginning)
     }
 
     /// Where those partitions end.
     ///
     /// # Errors
     /// Kafka does not answer for all of them.
-    pub fn ends(&self, partitions: &[i32]) -> KafkaResult<Vec<(i32, i64)>> {
-        self.offsets(partitions, Offset::End)
+    pub fn ends(&self, places: &[Place]) -> KafkaResult<Vec<(Place, i64)>> {
+        self.offsets(places, Offset::End)
     }
 
-    fn offsets(&self, partitions: &[i32], which: Offset) -> KafkaResult<Vec<(i32, i64)>> {
-        if partitions.is_empty() {
+    fn offsets(&self, places: &[Place], which: Offset) -> KafkaResult<Vec<(Place, i64)>> {
+        if places.is_empty() {
             return Ok(Vec::new());
         }
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for &partition in partitions {
-            list.add_partition_offset(&self.topic, partition, which)?;
+        let mut list = TopicPartitionList::with_capacity(places.len());
+        for place in places {
+            list.add_partition_offset(place.topic.name(), place.partition, which)?;
         }
         let answer = self.client.offsets_for_times(list, ANSWER)?;
         let offset = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
             element.error()?;
             match element.offset() {
-                Offset::Offset(offset) => Ok((element.partition(), offset)),
+                Offset::Offset(offset) => Ok((Place::new(element.topic(), element.partition()), offset)),
                 _ => Err(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset)),
             }
         };
@@ -85,38 +88,45 @@ impl Questions {
     }
 }
 
-/// The partitions of the topic, in order; waits at most `within` for the brokers.
+/// The partitions of the topics, in order; waits at most `within` for the brokers.
 ///
 /// # Errors
-/// The brokers do not answer, or the topic does not exist.
-pub fn partitions<C: ClientContext>(
+/// The brokers do not answer, or a topic that is named does not exist. A pattern may match nothing yet.
+pub fn places<C: ClientContext>(
     client: &Client<C>,
     brokers: &str,
-    topic: &str,
+    topics: &Topics,
     within: Duration,
-) -> Result<Vec<i32>, Failure> {
+) -> Result<Vec<Place>, Failure> {
     let begin = Instant::now();
+    let name = if let Topics::Named(name) = topics { Some(name.as_str()) } else { None };
     loop {
         let left = within.saturating_sub(begin.elapsed());
-        let reason = match client.fetch_metadata(Some(topic), left.min(ATTEMPT)) {
+        let reason = match client.fetch_metadata(name, left.min(ATTEMPT)) {
             Err(error) if left <= PAUSE || is_refusal(&error) => return Err(unreachable(brokers, &error)),
             Err(_) => None,
-            Ok(metadata) => match metadata.topics().iter().find(|found| found.name() == topic) {
-                Some(found) if found.error().is_none() && !found.partitions().is_empty() => {
-                    let mut partitions = found.partitions().iter().map(|partition| partition.id()).collect::<Vec<_>>();
-                    partitions.sort_unstable();
-                    return Ok(partitions);
-                }
-                found => Some(found.and_then(|found| found.error())),
-            },
+            Ok(metadata) => {
+                let places = listed(&metadata, topics);
+                let Some(name) = name.filter(|_| places.is_empty()) else { return Ok(places) };
+                let error = metadata.topics().iter().find(|found| found.name() == name).and_then(|found| found.error());
+                Some((name, error))
+            }
         };
-        if let Some(error) = reason
+        if let Some((name, error)) = reason
             && begin.elapsed() >= UNKNOWN.min(within)
         {
-            return Err(missing(brokers, topic, error));
+            return Err(missing(brokers, name, error));
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+fn listed(metadata: &Metadata, topics: &Topics) -> Vec<Place> {
+    let found = metadata.topics().iter().filter(|found| found.error().is_none() && topics.contain(found.name()));
+    let places = found.flat_map(|found| found.partitions().iter().map(|partition| Place::new(found.name(), partition.id())));
+    let mut places = places.collect::<Vec<_>>();
+    places.sort_unstable();
+    places
 }
 
 fn is_refusal(error: &KafkaError) -> bool {

@@ -10,6 +10,7 @@ use crate::args::CheckArgs;
 use crate::counts::Counts;
 use crate::failure::Failure;
 use crate::lines::Lines;
+use crate::topics::Topics;
 
 /// The headers of a structured event.
 pub const STRUCTURED: [(&str, &[u8]); 1] = [("content-type", b"application/cloudevents+json; charset=UTF-8")];
@@ -25,7 +26,7 @@ pub fn check(settings: &Settings, args: &CheckArgs, out: &mut impl Write) -> Res
     };
     let reference =
         Reference::parse(&files).map_err(|faults| Failure::Usage(format!("the reference data have faults:\n{faults}")))?;
-    let topic = args.topic.as_deref().unwrap_or(&settings.kafka.topic);
+    let topic = Topics::one(args.topic.as_deref().unwrap_or(&settings.kafka.topic), "check events of")?;
     let mut lines = Lines::open(&args.file)?;
     let (mut counts, mut buffer) = (Counts::default(), Vec::new());
     let name = lines.name().to_owned();

@@ -11,19 +11,21 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaRespErr;
 use tracing::{debug, warn};
 
 use crate::client::{self, client_config};
 use crate::failure::Failure;
 use crate::offset::NextOffset;
+use crate::place::Place;
+use crate::topics::{INTERNAL, Topics};
 
 /// What a poll yields.
 pub enum Incoming<'a> {
     /// A message.
     Message(BorrowedMessage<'a>),
-    /// Everything that lay in the partition when it was last fetched has been given out.
+    /// Everything that lay in a partition of this number when it was last fetched has been given out.
     End(i32),
     /// Nothing for now.
     Nothing,
@@ -34,11 +36,11 @@ pub enum Incoming<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {
     /// Partitions to read.
-    Assigned(Vec<i32>),
+    Assigned(Vec<Place>),
     /// Partitions to leave.
     Revoked {
         /// Which.
-        partitions: Vec<i32>,
+        places: Vec<Place>,
         /// They may already be another worker's: nothing of them can be committed.
         lost: bool,
     },
@@ -63,7 +65,7 @@ impl ClientContext for Context {
 
 impl ConsumerContext for Context {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
-        let partitions = list.elements().iter().map(|element| element.partition()).collect::<Vec<_>>();
+        let places = list.elements().iter().map(|element| place(element)).collect::<Vec<_>>();
         if self.closing.load(Ordering::Relaxed) {
             // Nothing is open any more; the consumer only waits for this answer.
             if let Err(error) = consumer.incremental_unassign(list) {
@@ -72,8 +74,8 @@ impl ConsumerContext for Context {
             return;
         }
         let change = match error {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Change::Assigned(partitions),
-            _ => Change::Revoked { partitions, lost: consumer.assignment_lost() },
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Change::Assigned(places),
+            _ => Change::Revoked { places, lost: consumer.assignment_lost() },
         };
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
     }
@@ -83,7 +85,7 @@ impl ConsumerContext for Context {
 pub struct Consumer {
     inner: BaseConsumer<Context>,
     brokers: String,
-    topic: String,
+    topics: Topics,
     group: String,
 }
 
@@ -99,8 +101,9 @@ impl Consumer {
     ///
     /// # Errors
     /// librdkafka does not accept the settings.
-    pub fn new(settings: &Kafka) -> Result<Self, Failure> {
-        let inner = client_config(settings)
+    pub fn new(settings: &Kafka, topics: Topics) -> Result<Self, Failure> {
+        let mut config = client_config(settings);
+        config
             .set("group.id", &settings.group)
             .set("session.timeout.ms", settings.session_ms_max.to_string())
             .set("enable.auto.commit", "false")
@@ -113,16 +116,15 @@ impl Consumer {
             .set("queued.max.messages.kbytes", QUEUE_KIB)
             // With a small queue, the default of one second would leave the worker without data for most of the time.
             .set("fetch.queue.backoff.ms", "20")
+            // New topics and partitions are seen so soon.
             .set("topic.metadata.refresh.interval.ms", "10000")
-            .create_with_context(Context::default())
-            .map_err(|error| client::refused("consumer", &error))?;
-        let Kafka { brokers, topic, group, .. } = settings.clone();
-        Ok(Self { inner, brokers, topic, group })
-    }
-
-    /// The topic that it reads.
-    pub fn topic(&self) -> &str {
-        &self.topic
+            .set("topic.blacklist", format!("^{INTERNAL}"));
+        if !settings.instance.is_empty() {
+            config.set("group.instance.id", &settings.instance);
+        }
+        let inner = config.create_with_context(Context::default()).map_err(|error| client::refused("consumer", &error))?;
+        let Kafka { brokers, group, .. } = settings.clone();
+        Ok(Self { inner, brokers, topics, group })
     }
 
     /// The group that it belongs to.
@@ -133,9 +135,9 @@ impl Consumer {
     /// Joins the group.
     ///
     /// # Errors
-    /// librdkafka refuses the name of the topic.
+    /// librdkafka refuses the name of the topic or the pattern.
     pub fn subscribe(&self) -> KafkaResult<()> {
-        self.inner.subscribe(&[&self.topic])
+        self.inner.subscribe(&[self.topics.subscription()])
     }
 
     /// Waits for a message at most that long.
@@ -156,14 +158,14 @@ impl Consumer {
     }
 
     fn refused(&self, doing: &str, error: &KafkaError) -> Failure {
-        let (topic, brokers) = (&self.topic, &self.brokers);
+        let (topics, brokers) = (&self.topics, &self.brokers);
         let hint = match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset) => {
                 "messages have expired unread, or the topic was made anew; start the worker again"
             }
             _ => "check that the topic exists and that this client may read it",
         };
-        Failure::Finding(format!("cannot {doing} topic {topic} at {brokers}: {error}; {hint}"))
+        Failure::Finding(format!("cannot {doing} {topics} at {brokers}: {error}; {hint}"))
     }
 
     /// The oldest rebalance that waits for an answer.
@@ -180,16 +182,16 @@ impl Consumer {
     ///
     /// # Errors
     /// The consumer is in no state to do so.
-    pub fn assign(&self, starts: &[(i32, NextOffset)]) -> KafkaResult<()> {
-        self.inner.incremental_assign(&self.list(starts)?)
+    pub fn assign(&self, starts: &[(Place, NextOffset)]) -> KafkaResult<()> {
+        self.inner.incremental_assign(&list(starts)?)
     }
 
     /// Gives partitions back.
     ///
     /// # Errors
     /// The consumer is in no state to do so.
-    pub fn unassign(&self, partitions: &[i32]) -> KafkaResult<()> {
-        self.inner.incremental_unassign(&self.names(partitions))
+    pub fn unassign(&self, places: &[Place]) -> KafkaResult<()> {
+        self.inner.incremental_unassign(&names(places))
     }
 
     /// What the group has committed of those partitions. A broker that has just started does not know at once that it
@@ -197,10 +199,10 @@ impl Consumer {
     ///
     /// # Errors
     /// Kafka does not answer.
-    pub fn committed(&self, partitions: &[i32]) -> KafkaResult<Vec<(i32, Option<NextOffset>)>> {
+    pub fn committed(&self, places: &[Place]) -> KafkaResult<Vec<(Place, Option<NextOffset>)>> {
         let begun = Instant::now();
         loop {
-            match self.committed_now(partitions) {
+            match self.committed_now(places) {
                 Err(error) if begun.elapsed() < ANSWER && error.rdkafka_error_code().is_some_and(is_warming_up) => {
                     debug!(%error, "the group has no coordinator yet");
                     std::thread::sleep(COORDINATOR_PAUSE);
@@ -210,8 +212,8 @@ impl Consumer {
         }
     }
 
-    fn committed_now(&self, partitions: &[i32]) -> KafkaResult<Vec<(i32, Option<NextOffset>)>> {
-        let list = self.inner.committed_offsets(self.names(partitions), ANSWER)?;
+    fn committed_now(&self, places: &[Place]) -> KafkaResult<Vec<(Place, Option<NextOffset>)>> {
+        let list = self.inner.committed_offsets(names(places), ANSWER)?;
         let mut found = Vec::new();
         for element in list.elements() {
             element.error()?;
@@ -219,69 +221,73 @@ impl Consumer {
                 Offset::Offset(offset) => Some(NextOffset::stated(offset)),
                 _ => None,
             };
-            found.push((element.partition(), committed));
+            found.push((place(&element), committed));
         }
         Ok(found)
     }
 
     /// Up to where all was given out, marks of transactions included, which are never given out as messages.
-    pub fn positions(&self) -> Vec<(i32, NextOffset)> {
+    pub fn positions(&self) -> Vec<(Place, NextOffset)> {
         let Ok(list) = self.inner.position() else { return Vec::new() };
         let known = |offset| if let Offset::Offset(offset) = offset { Some(NextOffset::stated(offset)) } else { None };
-        list.elements().iter().filter_map(|element| Some((element.partition(), known(element.offset())?))).collect()
+        list.elements().iter().filter_map(|element| Some((place(element), known(element.offset())?))).collect()
     }
 
     /// Commits positions and waits for Kafka's answer.
     ///
     /// # Errors
     /// Kafka refuses or does not answer.
-    pub fn commit(&self, positions: &[(i32, NextOffset)]) -> KafkaResult<()> {
-        self.inner.commit(&self.list(positions)?, CommitMode::Sync)
+    pub fn commit(&self, positions: &[(Place, NextOffset)]) -> KafkaResult<()> {
+        self.inner.commit(&list(positions)?, CommitMode::Sync)
     }
 
     /// Stops fetching without leaving the group; polling must go on.
     ///
     /// # Errors
     /// The consumer is in no state to do so.
-    pub fn pause(&self, partitions: &[i32]) -> KafkaResult<()> {
-        self.inner.pause(&self.names(partitions))
+    pub fn pause(&self, places: &[Place]) -> KafkaResult<()> {
+        self.inner.pause(&names(places))
     }
 
     /// Ends [`Consumer::pause`].
     ///
     /// # Errors
     /// The consumer is in no state to do so.
-    pub fn resume(&self, partitions: &[i32]) -> KafkaResult<()> {
-        self.inner.resume(&self.names(partitions))
+    pub fn resume(&self, places: &[Place]) -> KafkaResult<()> {
+        self.inner.resume(&names(places))
     }
 
     /// Reads partitions again from those positions.
     ///
     /// # Errors
     /// The consumer is in no state to do so; then some may have been rewound.
-    pub fn rewind(&self, positions: &[(i32, NextOffset)]) -> KafkaResult<()> {
+    pub fn rewind(&self, positions: &[(Place, NextOffset)]) -> KafkaResult<()> {
         if positions.is_empty() {
             return Ok(());
         }
-        let list = self.inner.seek_partitions(self.list(positions)?, ANSWER)?;
+        let list = self.inner.seek_partitions(list(positions)?, ANSWER)?;
         list.elements().iter().try_for_each(|element| element.error())
     }
+}
 
-    fn list(&self, positions: &[(i32, NextOffset)]) -> KafkaResult<TopicPartitionList> {
-        let mut list = TopicPartitionList::with_capacity(positions.len());
-        for &(partition, next) in positions {
-            list.add_partition_offset(&self.topic, partition, Offset::Offset(next.get()))?;
-        }
-        Ok(list)
-    }
+fn place(element: &TopicPartitionListElem<'_>) -> Place {
+    Place::new(element.topic(), element.partition())
+}
 
-    fn names(&self, partitions: &[i32]) -> TopicPartitionList {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for &partition in partitions {
-            list.add_partition(&self.topic, partition);
-        }
-        list
+fn list(positions: &[(Place, NextOffset)]) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for &(place, next) in positions {
+        list.add_partition_offset(place.topic.name(), place.partition, Offset::Offset(next.get()))?;
     }
+    Ok(list)
+}
+
+fn names(places: &[Place]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for &place in places {
+        list.add_partition(place.topic.name(), place.partition);
+    }
+    list
 }
 
 /// Leaving the group waits for the partitions to be given back, which the context then does at once.
@@ -290,8 +296,8 @@ impl Drop for Consumer {
         self.inner.context().closing.store(true, Ordering::Relaxed);
         while let Some(change) = self.next_change() {
             let answered = match change {
-                Change::Assigned(partitions) => self.inner.incremental_assign(&self.names(&partitions)),
-                Change::Revoked { partitions, .. } => self.unassign(&partitions),
+                Change::Assigned(places) => self.inner.incremental_assign(&names(&places)),
+                Change::Revoked { places, .. } => self.unassign(&places),
             };
             if let Err(error) = answered {
                 debug!(%error, "rebalance not answered while closing");

@@ -6,6 +6,7 @@ use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
 
 use crate::headers::Header;
+use crate::place::Place;
 use crate::rows::{Arrival, Refused};
 
 /// Judges the message. A header whose name is no UTF-8 cannot be one that the contract knows.
@@ -14,10 +15,11 @@ use crate::rows::{Arrival, Refused};
 /// The first rule that the message breaks.
 pub fn decode<'a>(
     message: &'a BorrowedMessage<'_>,
+    place: Place,
     headers: &'a [(&'a str, &'a [u8])],
     reference: &'a Reference,
 ) -> Result<Event<'a>, Refusal> {
-    event::decode(&Message { topic: message.topic(), headers, value: message.payload() }, reference)
+    event::decode(&Message { topic: place.topic.name(), headers, value: message.payload() }, reference)
 }
 
 /// The headers that have a readable name; one without a value counts as empty.
@@ -26,12 +28,12 @@ pub fn readable<'a>(headers: &[Header<'a>]) -> Vec<(&'a str, &'a [u8])> {
 }
 
 /// Where and when the message arrived.
-pub fn arrival(message: &BorrowedMessage<'_>) -> Arrival {
-    Arrival::new(message.partition(), message.offset(), message.timestamp().to_millis())
+pub fn arrival(message: &BorrowedMessage<'_>, place: Place) -> Arrival {
+    Arrival::new(place, message.offset(), message.timestamp().to_millis())
 }
 
 /// The refused message, whole.
-pub fn refused(message: &BorrowedMessage<'_>, headers: &[Header<'_>], refusal: Refusal) -> Refused {
+pub fn refused(message: &BorrowedMessage<'_>, place: Place, headers: &[Header<'_>], refusal: Refusal) -> Refused {
     Refused {
         reason: refusal.reason,
         detail: refusal.detail,
@@ -40,6 +42,6 @@ pub fn refused(message: &BorrowedMessage<'_>, headers: &[Header<'_>], refusal: R
         key: message.key().map(<[u8]>::to_vec),
         headers: headers.iter().map(|(name, value)| (name.to_vec(), value.map(<[u8]>::to_vec))).collect(),
         raw: message.payload().map(<[u8]>::to_vec),
-        arrival: arrival(message),
+        arrival: arrival(message, place),
     }
 }

@@ -48,7 +48,6 @@ impl Durable {
 pub struct Insert {
     client: Client,
     store: Store,
-    topic: String,
     group: String,
     probe: Option<Probe>,
 }
@@ -59,11 +58,11 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(180);
 
 impl Insert {
-    /// Messages come from the topic, read by the group.
-    pub fn new(store: Store, topic: impl Into<String>, group: impl Into<String>) -> Self {
+    /// Messages are read by the group.
+    pub fn new(store: Store, group: impl Into<String>) -> Self {
         // The client cannot read the type of a named tuple, so a test compares rows and tables instead.
         let client = store.write().clone().with_validation(false);
-        Self { client, store, topic: topic.into(), group: group.into(), probe: None }
+        Self { client, store, group: group.into(), probe: None }
     }
 
     /// Tells a probe of the cuts that batches pass here.
@@ -82,7 +81,7 @@ impl Insert {
     /// # Errors
     /// ClickHouse refused it in a way that only a person can change.
     pub async fn write(&self, sealed: Sealed) -> Result<Durable, StoreError> {
-        let stamp = sealed.stamp(&self.topic);
+        let stamp = sealed.stamp();
         if !sealed.facts.is_empty() {
             retry(&self.store, "insert into event_log", || self.events(&sealed, stamp)).await?;
         }
@@ -99,7 +98,7 @@ impl Insert {
         Ok(Durable { ranges: sealed.ledger.iter().map(|entry| entry.range).collect(), counts: sealed.counts })
     }
 
-    async fn events(&self, sealed: &Sealed, stamp: Stamp<'_>) -> ClientResult<()> {
+    async fn events(&self, sealed: &Sealed, stamp: Stamp) -> ClientResult<()> {
         let mut insert = self.begin::<EventRow<'_>>("event_log", sealed).await?;
         let (first, second) = sealed.facts.split_at(sealed.facts.len() / 2);
         for fact in first {
@@ -112,7 +111,7 @@ impl Insert {
         insert.end().await
     }
 
-    async fn rejects(&self, sealed: &Sealed, stamp: Stamp<'_>) -> ClientResult<()> {
+    async fn rejects(&self, sealed: &Sealed, stamp: Stamp) -> ClientResult<()> {
         let mut insert = self.begin::<RejectRow<'_>>("rejected_log", sealed).await?;
         for refused in &sealed.refused {
             insert.write(&RejectRow::new(refused, stamp)).await?;
@@ -120,7 +119,7 @@ impl Insert {
         insert.end().await
     }
 
-    async fn marks(&self, sealed: &Sealed, stamp: Stamp<'_>) -> ClientResult<()> {
+    async fn marks(&self, sealed: &Sealed, stamp: Stamp) -> ClientResult<()> {
         let mut insert = self.begin::<MarkRow<'_>>("marks", sealed).await?;
         for fact in sealed.marks() {
             insert.write(&MarkRow::new(fact, stamp.batch, sealed.sealed_ms)).await?;
@@ -128,12 +127,12 @@ impl Insert {
         insert.end().await
     }
 
-    async fn ledger(&self, sealed: &Sealed, stamp: Stamp<'_>) -> ClientResult<()> {
+    async fn ledger(&self, sealed: &Sealed, stamp: Stamp) -> ClientResult<()> {
         let mut insert = self.begin::<LedgerRow<'_>>("ledger", sealed).await?;
         for entry in &sealed.ledger {
             let row = LedgerRow {
-                topic: stamp.topic,
-                partition: entry.range.partition,
+                topic: entry.range.place.topic.name(),
+                partition: entry.range.place.partition,
                 from_offset: entry.range.from,
                 next_offset: entry.range.next,
                 batch: stamp.batch,

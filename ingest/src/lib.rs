@@ -2,7 +2,9 @@
 //!
 //! Modules stand in the order in which a message passes them; the commands and what they share follow.
 
+pub mod topics;
 pub mod consume;
+pub mod place;
 pub mod headers;
 pub mod decode;
 pub mod rows;

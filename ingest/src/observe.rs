@@ -9,6 +9,7 @@ use rdkafka::error::KafkaResult;
 use tracing::debug;
 
 use crate::broker::Questions;
+use crate::place::Place;
 
 /// An end offset, and a moment not later than when Kafka was asked for it: what lay in Kafka at that moment lies
 /// before that offset.
@@ -22,32 +23,32 @@ pub struct Observation {
 
 /// The latest observation of each partition.
 #[derive(Clone, Debug, Default)]
-pub struct Observations(Arc<Mutex<BTreeMap<i32, Observation>>>);
+pub struct Observations(Arc<Mutex<BTreeMap<Place, Observation>>>);
 
 impl Observations {
     /// Begins to follow a partition.
-    pub fn follow(&self, partition: i32, seen: Observation) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, seen);
+    pub fn follow(&self, place: Place, seen: Observation) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, seen);
     }
 
     /// Notes a later observation of a partition that is followed.
-    fn renew(&self, partition: i32, seen: Observation) {
-        if let Some(latest) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&partition) {
+    fn renew(&self, place: Place, seen: Observation) {
+        if let Some(latest) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&place) {
             *latest = seen;
         }
     }
 
     /// The latest one of the partition.
-    pub fn of(&self, partition: i32) -> Option<Observation> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&partition).copied()
+    pub fn of(&self, place: Place) -> Option<Observation> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&place).copied()
     }
 
     /// Ends following a partition.
-    pub fn forget(&self, partition: i32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&partition);
+    pub fn forget(&self, place: Place) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
     }
 
-    fn partitions(&self) -> Vec<i32> {
+    fn places(&self) -> Vec<Place> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 }
@@ -67,8 +68,8 @@ impl Observer {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             while stopped.recv_timeout(ROUND) == Err(mpsc::RecvTimeoutError::Timeout) {
-                match observe(&questions, &observations.partitions()) {
-                    Ok(all) => all.into_iter().for_each(|(partition, seen)| observations.renew(partition, seen)),
+                match observe(&questions, &observations.places()) {
+                    Ok(all) => all.into_iter().for_each(|(place, seen)| observations.renew(place, seen)),
                     Err(error) => debug!(%error, "end offsets not known"),
                 }
             }
@@ -89,10 +90,10 @@ impl Drop for Observer {
 ///
 /// # Errors
 /// Kafka does not answer for all of them.
-pub fn observe(questions: &Questions, partitions: &[i32]) -> KafkaResult<Vec<(i32, Observation)>> {
+pub fn observe(questions: &Questions, places: &[Place]) -> KafkaResult<Vec<(Place, Observation)>> {
     let at_ms = now_ms();
-    let ends = questions.ends(partitions)?;
-    Ok(ends.into_iter().map(|(partition, end)| (partition, Observation { end, at_ms })).collect())
+    let ends = questions.ends(places)?;
+    Ok(ends.into_iter().map(|(place, end)| (place, Observation { end, at_ms })).collect())
 }
 
 /// Milliseconds since 1970 by the clock of this machine.

@@ -31,7 +31,8 @@ use crate::goal::Goal;
 use crate::headers::headers;
 use crate::insert::{Durable, Insert};
 use crate::observe::{Observation, Observations, now_ms};
-use crate::offset::{NextOffset, Tracks};
+use crate::offset::Tracks;
+use crate::place::{Finder, Place};
 use crate::probe::{Cut, Passing, Probe};
 use crate::progress::Progress;
 use crate::reference::Generation;
@@ -67,6 +68,7 @@ pub struct Parts {
 /// The state of one worker.
 pub struct Pipeline {
     parts: Parts,
+    finder: Finder,
     tracks: Tracks,
     commit: Commit,
     open: Open,
@@ -94,6 +96,7 @@ impl Pipeline {
     pub fn new(parts: Parts) -> Self {
         let open = Open::new(parts.limits, parts.generation.number);
         Self {
+            finder: Finder::default(),
             tracks: Tracks::default(),
             commit: Commit::default(),
             open,
@@ -156,29 +159,32 @@ impl Pipeline {
 
     /// Marks of transactions are positions without messages, so the consumer must be asked for them.
     fn pass_gaps(&mut self) {
-        for (partition, next) in self.parts.consumer.positions() {
-            self.tracks.advance(partition, next);
+        for (place, next) in self.parts.consumer.positions() {
+            self.tracks.advance(place, next);
         }
     }
 
     fn take(&mut self, message: &BorrowedMessage<'_>) {
-        let (partition, offset) = (message.partition(), message.offset());
-        if !self.tracks.expects(partition, offset) {
+        let place = self.finder.place(message);
+        if !self.tracks.meet(place, message.offset()) {
             return;
         }
         let raw = headers(message).collect::<Vec<_>>();
         let readable = decode::readable(&raw);
-        match decode::decode(message, &readable, &self.parts.generation.reference) {
-            Ok(event) => self.open.accept(&event, decode::arrival(message)),
-            Err(refusal) => self.open.reject(decode::refused(message, &raw, refusal)),
+        match decode::decode(message, place, &readable, &self.parts.generation.reference) {
+            Ok(event) => self.open.accept(&event, decode::arrival(message, place)),
+            Err(refusal) => self.open.reject(decode::refused(message, place, &raw, refusal)),
         }
-        self.tracks.advance(partition, NextOffset::after(offset));
     }
 
-    /// Kafka reports the end of a partition after this worker began to read it, so after the goal was set.
+    /// Kafka reports the end of a partition after this worker began to read it, so after the goal was set. rdkafka does
+    /// not say of which topic, so of several the positions must tell.
     fn reach_end(&mut self, partition: i32) {
-        if let Some(end) = self.parts.goal.as_ref().and_then(|goal| goal.end(partition)) {
-            self.tracks.advance(partition, end);
+        let places = self.tracks.places().filter(|place| place.partition == partition).collect::<Vec<_>>();
+        if let [place] = places[..]
+            && let Some(end) = self.parts.goal.as_ref().and_then(|goal| goal.end(place))
+        {
+            self.tracks.advance(place, end);
         }
     }
 
@@ -230,9 +236,9 @@ impl Pipeline {
         if paused == self.paused {
             return;
         }
-        let partitions = self.tracks.partitions().collect::<Vec<_>>();
+        let places = self.tracks.places().collect::<Vec<_>>();
         let consumer = &self.parts.consumer;
-        match if paused { consumer.pause(&partitions) } else { consumer.resume(&partitions) } {
+        match if paused { consumer.pause(&places) } else { consumer.resume(&places) } {
             Ok(()) => {
                 self.paused = paused;
                 let state = if paused { "clickhouse is slower than kafka, fetching is paused" } else { "fetching goes on" };
@@ -246,7 +252,7 @@ impl Pipeline {
     fn store_open(&mut self) {
         self.pass_gaps();
         let ranges = self.tracks.take();
-        let ledger = ranges.into_iter().map(|range| LedgerEntry { range, seen: self.seen(range.partition) }).collect::<Vec<_>>();
+        let ledger = ranges.into_iter().map(|range| LedgerEntry { range, seen: self.seen(range.place) }).collect::<Vec<_>>();
         if !ledger.is_empty() {
             self.begin_insert(ledger);
         }
@@ -277,8 +283,8 @@ impl Pipeline {
         }
     }
 
-    fn seen(&self, partition: i32) -> Observation {
+    fn seen(&self, place: Place) -> Observation {
         let unseen = Observation { end: i64::MAX, at_ms: 0 };
-        self.parts.observations.of(partition).unwrap_or(unseen)
+        self.parts.observations.of(place).unwrap_or(unseen)
     }
 }

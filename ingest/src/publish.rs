@@ -23,6 +23,7 @@ use crate::failure::Failure;
 use crate::lines::{Line, Lines};
 use crate::progress::Progress;
 use crate::split::{split, ward};
+use crate::topics::Topics;
 
 /// How long the brokers may take to answer at start.
 const REACHED: Duration = Duration::from_secs(20);
@@ -38,10 +39,7 @@ const NAMED: usize = 5;
 /// # Errors
 /// Kafka or the topic is not there, the file cannot be read, or a line was not delivered.
 pub fn publish(settings: &Settings, args: &PublishArgs, runtime: &Handle) -> Result<(), Failure> {
-    let topic = args.topic.as_deref().unwrap_or(&settings.kafka.topic);
-    if args.topic.is_none() && settings.kafka.is_pattern() {
-        return Err(Failure::Usage(format!("kafka.topic is a pattern ({topic}); name the topic to publish to with --topic")));
-    }
+    let topic = Topics::one(args.topic.as_deref().unwrap_or(&settings.kafka.topic), "publish to")?;
     if !is_topic(topic) {
         return Err(Failure::Usage(format!("--topic {topic:?} is no name of a topic: 1 to 249 of a-z A-Z 0-9 . _ -")));
     }
@@ -50,7 +48,7 @@ pub fn publish(settings: &Settings, args: &PublishArgs, runtime: &Handle) -> Res
         runtime.block_on(create(&settings.kafka, topic, partitions))?;
     }
     let publisher = Publisher::new(&settings.kafka, topic, args.mode)?;
-    broker::partitions(publisher.producer.client(), publisher.brokers, topic, REACHED)?;
+    broker::places(publisher.producer.client(), publisher.brokers, &Topics::Named(topic.to_owned()), REACHED)?;
     let mut progress = Progress::new(true);
     let mut sent = Sent::default();
     let mut buffer = Vec::new();

@@ -8,12 +8,13 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::offset::NextOffset;
+use crate::place::Place;
 
 /// Where and when a message arrived in Kafka.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    /// Partition.
-    pub partition: i32,
+    /// Topic and partition.
+    pub place: Place,
     /// Offset.
     pub offset: i64,
     /// Kafka's timestamp, in milliseconds since 1970; 0 if Kafka has none.
@@ -25,8 +26,8 @@ const LAST_MS: i64 = 10_413_791_999_999;
 
 impl Arrival {
     /// Timestamps are the publisher's and may be anything; those that ClickHouse cannot show become the nearest it can.
-    pub fn new(partition: i32, offset: i64, timestamp_ms: Option<i64>) -> Self {
-        Self { partition, offset, ms: timestamp_ms.unwrap_or_default().clamp(0, LAST_MS) }
+    pub fn new(place: Place, offset: i64, timestamp_ms: Option<i64>) -> Self {
+        Self { place, offset, ms: timestamp_ms.unwrap_or_default().clamp(0, LAST_MS) }
     }
 }
 
@@ -142,9 +143,7 @@ impl Refused {
 
 /// What all rows of a batch share.
 #[derive(Clone, Copy, Debug)]
-pub struct Stamp<'a> {
-    /// Kafka topic.
-    pub topic: &'a str,
+pub struct Stamp {
     /// Batch.
     pub batch: Uuid,
     /// Generation of the reference data.
@@ -182,7 +181,7 @@ pub struct EventRow<'a> {
 
 impl<'a> EventRow<'a> {
     /// The row of a fact.
-    pub fn new(fact: &'a Fact, stamp: Stamp<'a>) -> Self {
+    pub fn new(fact: &'a Fact, stamp: Stamp) -> Self {
         let [value, numerator, denominator, percent] = fact.numbers.map(|number| number.map(Amount::micros));
         Self {
             date: fact.day,
@@ -206,8 +205,8 @@ impl<'a> EventRow<'a> {
                 Qualifier::AtLeast => 3,
             },
             dimensions: &fact.dimensions,
-            topic: stamp.topic,
-            partition: fact.arrival.partition,
+            topic: fact.arrival.place.topic.name(),
+            partition: fact.arrival.place.partition,
             offset: fact.arrival.offset,
             arrived: fact.arrival.ms,
             batch: stamp.batch,
@@ -239,10 +238,10 @@ pub struct RejectRow<'a> {
 
 impl<'a> RejectRow<'a> {
     /// The row of a refused message.
-    pub fn new(refused: &'a Refused, stamp: Stamp<'a>) -> Self {
+    pub fn new(refused: &'a Refused, stamp: Stamp) -> Self {
         Self {
-            topic: stamp.topic,
-            partition: refused.arrival.partition,
+            topic: refused.arrival.place.topic.name(),
+            partition: refused.arrival.place.partition,
             offset: refused.arrival.offset,
             reason: refused.reason.as_str(),
             detail: &refused.detail,

@@ -23,6 +23,7 @@ use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::reference;
 use crate::start::StartError;
+use crate::topics::Topics;
 
 /// How long ClickHouse and then Kafka may take to answer at start: both together below half a minute.
 const REACHED: Duration = Duration::from_secs(12);
@@ -42,11 +43,12 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
     })?;
     let generation = runtime.block_on(reference::load(&store))?;
     let newer = reference::watch(runtime, store.clone(), generation.number);
-    let consumer = Arc::new(Consumer::new(&settings.kafka)?);
-    let questions = Arc::new(Questions::new(&settings.kafka)?);
-    let partitions = questions.partitions(REACHED)?;
+    let topics = Topics::new(&settings.kafka.topic)?;
+    let consumer = Arc::new(Consumer::new(&settings.kafka, topics.clone())?);
+    let questions = Arc::new(Questions::new(&settings.kafka, topics)?);
+    let places = questions.places(REACHED)?;
     let kafka = |doing: &str, error| Failure::Dependency(format!("cannot {doing} at {}: {error}", settings.kafka.brokers));
-    let goal = args.until_caught_up.then(|| Goal::now(&consumer, &questions, &partitions));
+    let goal = args.until_caught_up.then(|| Goal::now(&consumer, &questions, &places));
     let goal = goal.transpose().map_err(|error| match error {
         StartError::Kafka(error) => kafka("ask for the ends of the partitions", error),
         error @ StartError::Outside { .. } => Failure::Finding(error.to_string()),
@@ -56,11 +58,11 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
     let stop = stop_signal(runtime)?;
     let observations = Observations::default();
     let observer = Observer::start(Arc::clone(&questions), observations.clone());
-    info!(topic = settings.kafka.topic, group = settings.kafka.group, partitions = partitions.len(), "worker started");
+    info!(topic = settings.kafka.topic, group = settings.kafka.group, partitions = places.len(), "worker started");
     let mut pipeline = Pipeline::new(Parts {
         consumer,
         questions,
-        insert: Insert::new(store, &settings.kafka.topic, &settings.kafka.group).with_probe(probe.clone()),
+        insert: Insert::new(store, &settings.kafka.group).with_probe(probe.clone()),
         runtime: runtime.clone(),
         generation,
         newer,

@@ -8,6 +8,7 @@ use crate::batch::LedgerEntry;
 use crate::failure::Failure;
 use crate::observe::{Observation, observe};
 use crate::offset::Range;
+use crate::place::Place;
 
 /// How often a quiet worker notes in the ledger that it has reached the ends.
 const NOTE: Duration = Duration::from_secs(5);
@@ -26,20 +27,20 @@ impl Pipeline {
         if self.in_flight.is_some() {
             return;
         }
-        let reached = self.reached(|partition| self.parts.observations.of(partition));
+        let reached = self.reached(|place| self.parts.observations.of(place));
         if !reached.is_empty() {
             self.begin_insert(reached);
         }
     }
 
     /// Ledger entries of the partitions whose end, as seen, is stored.
-    fn reached(&self, seen: impl Fn(i32) -> Option<Observation>) -> Vec<LedgerEntry> {
-        let entry = |partition| {
-            let (next, seen) = (self.commit.durable(partition)?, seen(partition)?);
-            let range = Range { partition, from: next, next };
+    fn reached(&self, seen: impl Fn(Place) -> Option<Observation>) -> Vec<LedgerEntry> {
+        let entry = |place| {
+            let (next, seen) = (self.commit.durable(place)?, seen(place)?);
+            let range = Range { place, from: next, next };
             (next.get() >= seen.end).then_some(LedgerEntry { range, seen })
         };
-        self.tracks.partitions().filter_map(entry).collect()
+        self.tracks.places().filter_map(entry).collect()
     }
 
     pub(super) fn has_caught_up(&mut self) -> bool {
@@ -85,11 +86,11 @@ impl Pipeline {
     /// Notes the ends a last time: as they are now, where that is reached, else as they were at start.
     fn note_goal(&mut self, deadline: Instant) -> Result<(), Failure> {
         let Some(goal) = &self.parts.goal else { return Ok(()) };
-        let partitions = self.tracks.partitions().collect::<Vec<_>>();
-        let now = observe(&self.parts.questions, &partitions).unwrap_or_default().into_iter().collect::<BTreeMap<_, _>>();
-        let at_start = self.reached(|partition| goal.seen(partition));
-        let now = self.reached(|partition| now.get(&partition).copied());
-        let latest = at_start.into_iter().chain(now).map(|entry| (entry.range.partition, entry)).collect::<BTreeMap<_, _>>();
+        let places = self.tracks.places().collect::<Vec<_>>();
+        let now = observe(&self.parts.questions, &places).unwrap_or_default().into_iter().collect::<BTreeMap<_, _>>();
+        let at_start = self.reached(|place| goal.seen(place));
+        let now = self.reached(|place| now.get(&place).copied());
+        let latest = at_start.into_iter().chain(now).map(|entry| (entry.range.place, entry)).collect::<BTreeMap<_, _>>();
         if latest.is_empty() {
             return Ok(());
         }

@@ -10,6 +10,7 @@ use crate::batch::Open;
 use crate::consume::Change;
 use crate::failure::Failure;
 use crate::observe::observe;
+use crate::place::Place;
 use crate::start::{StartError, starts};
 
 /// Pause before partitions are begun again, when Kafka did not say where they begin.
@@ -21,8 +22,8 @@ impl Pipeline {
         while let Some(change) = self.parts.consumer.next_change() {
             info!(?change, "rebalance");
             match &change {
-                Change::Revoked { partitions, lost } => self.revoke(partitions, *lost)?,
-                Change::Assigned(partitions) => match self.assign(partitions) {
+                Change::Revoked { places, lost } => self.revoke(places, *lost)?,
+                Change::Assigned(places) => match self.assign(places) {
                     Ok(()) => {}
                     Err(StartError::Kafka(error)) => {
                         warn!(%error, "cannot begin to read partitions, trying again");
@@ -37,20 +38,21 @@ impl Pipeline {
         Ok(())
     }
 
-    fn assign(&mut self, partitions: &[i32]) -> Result<(), StartError> {
+    fn assign(&mut self, places: &[Place]) -> Result<(), StartError> {
         let Parts { consumer, questions, observations, .. } = &self.parts;
-        let starts = starts(consumer, questions, partitions)?;
-        let seen = observe(questions, partitions)?;
-        consumer.assign(&starts.iter().map(|start| (start.partition, start.position)).collect::<Vec<_>>())?;
+        let starts = starts(consumer, questions, places)?;
+        let seen = observe(questions, places)?;
+        consumer.assign(&starts.iter().map(|start| (start.place, start.position)).collect::<Vec<_>>())?;
+        self.finder.forget();
         for start in starts {
-            self.tracks.assign(start.partition, start.position);
+            self.tracks.assign(start.place, start.position);
             self.commit.assign(start);
         }
-        for (partition, seen) in seen {
-            observations.follow(partition, seen);
+        for (place, seen) in seen {
+            observations.follow(place, seen);
         }
         if self.paused
-            && let Err(error) = consumer.pause(partitions)
+            && let Err(error) = consumer.pause(places)
         {
             warn!(%error, "new partitions not paused");
         }
@@ -58,15 +60,16 @@ impl Pipeline {
         Ok(())
     }
 
-    fn revoke(&mut self, partitions: &[i32], lost: bool) -> Result<(), Failure> {
+    fn revoke(&mut self, places: &[Place], lost: bool) -> Result<(), Failure> {
         // Batches mix partitions, and a repeated event may lie in a partition that stays: so all is stored, or none.
         let stored = !lost && self.store_all(Instant::now() + self.parts.drain_max)?;
-        for &partition in partitions {
-            self.tracks.revoke(partition);
-            self.commit.revoke(partition);
-            self.parts.observations.forget(partition);
+        self.finder.forget();
+        for &place in places {
+            self.tracks.revoke(place);
+            self.commit.revoke(place);
+            self.parts.observations.forget(place);
         }
-        if let Err(error) = self.parts.consumer.unassign(partitions) {
+        if let Err(error) = self.parts.consumer.unassign(places) {
             warn!(%error, "partitions not given back");
         }
         if stored { Ok(()) } else { self.drop_open() }
