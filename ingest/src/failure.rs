@@ -50,3 +50,9 @@ impl From<StoreError> for Failure {
         }
     }
 }
+
+impl From<chiso_schemas::store::TrustError> for Failure {
+    fn from(error: chiso_schemas::store::TrustError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}

@@ -34,7 +34,7 @@ const REACHED: Duration = Duration::from_secs(12);
 /// # Errors
 /// A dependency is not there, or something that a person must change.
 pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<Probe>) -> Result<(), Failure> {
-    let store = Store::new(&settings.clickhouse);
+    let store = Store::new(&settings.clickhouse)?;
     runtime.block_on(store.reachable(REACHED))?;
     runtime.block_on(check_schema(&store)).map_err(|error| match error {
         SchemaError::Store(error) => error.into(),

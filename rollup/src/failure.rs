@@ -3,7 +3,7 @@
 use chiso_schemas::calendar::PeriodError;
 use chiso_schemas::reference::{Faults, FilesError};
 use chiso_schemas::settings::Problems;
-use chiso_schemas::store::{ReferenceError, SchemaError, StoreError};
+use chiso_schemas::store::{ReferenceError, SchemaError, StoreError, TrustError};
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum Failure {
     /// An argument is wrong.
     #[error("{0}")]
     Usage(String),
+    /// The certificates of the settings cannot be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// ClickHouse did not do its part.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,7 +55,7 @@ impl Failure {
     /// 1 a finding or a refused input, 2 wrong usage or configuration, 3 a dependency is not there.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Settings(_) | Self::Period(_) | Self::Usage(_) | Self::Files(_) => 2,
+            Self::Settings(_) | Self::Trust(_) | Self::Period(_) | Self::Usage(_) | Self::Files(_) => 2,
             Self::Store(error) | Self::Schema(SchemaError::Store(error)) | Self::Reference(ReferenceError::Store(error))
                 if error.is_unreachable() =>
             {

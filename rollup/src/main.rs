@@ -47,7 +47,7 @@ async fn command(args: Args) -> Result<(), Failure> {
         return Err(Failure::Usage(Args::command().render_help().to_string()));
     };
     logging::init(&settings.log).map_err(|error| Failure::Usage(format!("cannot start logging: {error}")))?;
-    let store = Store::new(&settings.clickhouse);
+    let store = Store::new(&settings.clickhouse)?;
     store.reachable(REACH_WITHIN).await?;
     match command {
         Command::Migrate { reference } => {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use clickhouse::error::Error;
 
+use super::connect::{self, told};
 use super::fault::{Fault, fault};
 
 /// Something that ClickHouse did not do.
@@ -22,7 +23,7 @@ const SHOWN_CHARS: usize = 600;
 impl StoreError {
     pub(super) fn new(doing: String, place: &str, cause: &Error) -> Self {
         let (fault, code) = fault(cause);
-        let what = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN_CHARS).collect();
+        let what = told(cause).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN_CHARS).collect();
         Self { doing, place: place.to_owned(), code, fault, what }
     }
 
@@ -48,7 +49,7 @@ impl StoreError {
 
     fn hint(&self) -> &'static str {
         match (self.fault, self.code) {
-            (Fault::Retry, None) => "is ClickHouse running, and is clickhouse.url (CHISO__CLICKHOUSE__URL) right?",
+            (Fault::Retry, None) => connect::hint(&self.place, &self.what),
             (Fault::Wait, Some(201)) => "give the user of ClickHouse a larger quota",
             (Fault::Wait, _) => "make room on the disks of ClickHouse",
             (_, Some(192 | 193 | 194 | 516)) => {

@@ -1,5 +1,6 @@
 //! ClickHouse: clients made from the settings, with everything pinned whose default has moved between releases.
 
+mod connect;
 mod error;
 mod fault;
 mod reference;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use clickhouse::{Client, Compression};
 
+pub use connect::TrustError;
 pub use error::StoreError;
 pub use fault::{FAULTS, Fault};
 pub use reference::{ReferenceError, active_generation, active_reference, reference_of};
@@ -47,8 +49,11 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 impl Store {
     /// Makes the clients; nothing is sent yet.
-    pub fn new(settings: &ClickHouse) -> Self {
-        let server = Client::default()
+    ///
+    /// # Errors
+    /// The certificates to trust cannot be used.
+    pub fn new(settings: &ClickHouse) -> Result<Self, TrustError> {
+        let server = connect::client(settings)?
             .with_url(settings.url.as_str())
             .with_user(settings.user.as_str())
             .with_password(settings.password.reveal())
@@ -57,7 +62,7 @@ impl Store {
         let read = server.clone().with_database(settings.database.as_str());
         let write = WRITE_SETTINGS.iter().fold(read.clone(), |client, (name, value)| client.with_setting(*name, *value));
         let place = format!("{} (user {}, database {})", settings.url, settings.user, settings.database);
-        Self { server, read, write, database: settings.database.as_str().into(), place: place.into() }
+        Ok(Self { server, read, write, database: settings.database.as_str().into(), place: place.into() })
     }
 
     /// For statements that must work before the database exists.
