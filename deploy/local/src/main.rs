@@ -57,6 +57,9 @@ struct UpOptions {
     /// Write the settings of the programs here as shell lines, once both engines answer; removed at the end.
     #[arg(long, value_name = "F")]
     env_file: Option<PathBuf>,
+    /// Start an engine again when it ends by itself or is killed, on the same ports and data; the process ids are in the env file.
+    #[arg(long)]
+    keep: bool,
     /// Port of Kafka [default: a free one].
     #[arg(long, value_name = "P", value_parser = clap::value_parser!(u16).range(1..))]
     kafka_port: Option<u16>,

@@ -66,6 +66,11 @@ impl Engine {
         Ok(Self { name, child, logs })
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Fails, with the end of its log, if the engine has ended.
     pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         let Some(status) = self.child.try_wait().with_context(|| format!("cannot watch {}", self.name))? else {

@@ -31,9 +31,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 struct Running<'a> {
     options: &'a UpOptions,
     dir: &'a DataDir,
+    engines: &'a EnginePaths,
+    clickhouse_ports: ClickHousePorts,
     clickhouse: ClickHouse,
-    tcp_port: u16,
+    /// It has answered since it was started.
+    clickhouse_answered: bool,
+    kafka_ports: KafkaPorts,
     kafka: Kafka,
+    /// It has answered since it was started.
+    kafka_answered: bool,
 }
 
 /// Starts both engines, waits for a signal, and stops them.
@@ -51,7 +57,7 @@ pub(crate) fn up(options: &UpOptions) -> anyhow::Result<()> {
 }
 
 impl<'a> Running<'a> {
-    fn start(options: &'a UpOptions, dir: &'a DataDir, engines: &EnginePaths) -> anyhow::Result<Self> {
+    fn start(options: &'a UpOptions, dir: &'a DataDir, engines: &'a EnginePaths) -> anyhow::Result<Self> {
         let mut ports = Ports::default();
         let kafka_ports = KafkaPorts {
             broker: ports.choose("--kafka-port", options.kafka_port)?,
@@ -63,11 +69,10 @@ impl<'a> Running<'a> {
         };
         drop(ports);
         say(&format!("starting Kafka and ClickHouse in {} ...", dir.path().display()));
-        let clickhouse = ClickHouse::start(&engines.libchdb, &dir.engine("clickhouse")?, clickhouse_ports, &dir.identity)?;
-        let java = requirements::java().map_err(anyhow::Error::msg)?;
-        let program = KafkaProgram { java, lib: engines.kafka_lib.clone() };
-        let kafka = Kafka::start(&program, &dir.engine("kafka")?, kafka_ports, &dir.identity.cluster_id)?;
-        Ok(Self { options, dir, clickhouse, tcp_port: clickhouse_ports.tcp, kafka })
+        let clickhouse = start_clickhouse(dir, engines, clickhouse_ports)?;
+        let kafka = start_kafka(dir, engines, kafka_ports)?;
+        let (clickhouse_answered, kafka_answered) = (false, false);
+        Ok(Self { options, dir, engines, clickhouse_ports, clickhouse, clickhouse_answered, kafka_ports, kafka, kafka_answered })
     }
 
     /// The life of the engines; whatever ends it, they have ended when it returns.
@@ -79,7 +84,7 @@ impl<'a> Running<'a> {
                 file.write(&self.environment())?;
             }
             print(&self.how_to_reach(partitions));
-            self.until_stopped(stop)?;
+            self.until_stopped(env_file.as_ref(), stop)?;
         }
         drop(env_file);
         self.stop(stop);
@@ -89,35 +94,69 @@ impl<'a> Running<'a> {
     /// Waits until both answer; false if a signal came first.
     fn until_ready(&mut self, stop: &Stop) -> anyhow::Result<bool> {
         let deadline = Instant::now() + READY_DEADLINE;
-        let (mut clickhouse, mut kafka) = (false, false);
         loop {
             self.check()?;
-            clickhouse = clickhouse || self.clickhouse.answers();
-            kafka = kafka || self.kafka.answers();
-            if clickhouse && kafka {
+            self.clickhouse_answered = self.clickhouse_answered || self.clickhouse.answers();
+            self.kafka_answered = self.kafka_answered || self.kafka.answers();
+            if self.have_answered() {
                 return Ok(true);
             }
             if stop.within(LOOK_EVERY).is_some() {
                 return Ok(false);
             }
             if Instant::now() > deadline {
-                let (name, engine) = if kafka { ("ClickHouse", &self.clickhouse.engine) } else { ("Kafka", &self.kafka.engine) };
+                let (name, engine) =
+                    if self.kafka_answered { ("ClickHouse", &self.clickhouse.engine) } else { ("Kafka", &self.kafka.engine) };
                 bail!("{name} does not answer after {} s\n{}", READY_DEADLINE.as_secs(), engine.tail());
             }
         }
     }
 
-    /// Waits for a signal; fails if an engine ends by itself.
-    fn until_stopped(&mut self, stop: &Stop) -> anyhow::Result<()> {
+    /// Waits for a signal; fails if an engine ends by itself and shall not be started again.
+    fn until_stopped(&mut self, env_file: Option<&EnvFile>, stop: &Stop) -> anyhow::Result<()> {
         while stop.within(LOOK_EVERY).is_none() {
             self.check()?;
+            if self.have_answered() {
+                continue;
+            }
+            if !self.until_ready(stop)? {
+                break;
+            }
+            if let Some(file) = env_file {
+                file.write(&self.environment())?;
+            }
+            say("both answer again");
         }
         Ok(())
     }
 
+    fn have_answered(&self) -> bool {
+        self.clickhouse_answered && self.kafka_answered
+    }
+
+    /// Fails if an engine has ended. With --keep it is started again, unless it ended before it could answer: then it
+    /// would do so for ever.
     fn check(&mut self) -> anyhow::Result<()> {
-        self.clickhouse.engine.check()?;
-        self.kafka.engine.check()
+        if let Err(error) = self.clickhouse.engine.check() {
+            self.may_start_again(error, self.clickhouse_answered)?;
+            self.clickhouse = start_clickhouse(self.dir, self.engines, self.clickhouse_ports)?;
+            self.clickhouse_answered = false;
+        }
+        if let Err(error) = self.kafka.engine.check() {
+            self.may_start_again(error, self.kafka_answered)?;
+            self.kafka = start_kafka(self.dir, self.engines, self.kafka_ports)?;
+            self.kafka_answered = false;
+        }
+        Ok(())
+    }
+
+    fn may_start_again(&self, error: anyhow::Error, answered: bool) -> anyhow::Result<()> {
+        if !(self.options.keep && answered) {
+            return Err(error);
+        }
+        let text = error.to_string();
+        say(&format!("{}; starting it again", text.lines().next().unwrap_or(&text)));
+        Ok(())
     }
 
     /// Stops both in order; a second signal, or the deadline, kills what is left.
@@ -137,6 +176,7 @@ impl<'a> Running<'a> {
     /// The settings of the programs, as lines for a shell.
     fn environment(&self) -> String {
         let identity = &self.dir.identity;
+        let pids = [self.kafka.engine.id(), self.clickhouse.engine.id()].map(|id| id.to_string());
         let mut settings = vec![
             ("CHISO__KAFKA__BROKERS", self.kafka.brokers.as_str()),
             ("CHISO__CLICKHOUSE__URL", &self.clickhouse.url),
@@ -145,6 +185,8 @@ impl<'a> Running<'a> {
             // One underscore: not settings of the programs.
             ("CHISO_LOCAL_ANALYST_USER", ANALYST_USER),
             ("CHISO_LOCAL_ANALYST_PASSWORD", &identity.analyst_password),
+            ("CHISO_LOCAL_KAFKA_PID", &pids[0]),
+            ("CHISO_LOCAL_CLICKHOUSE_PID", &pids[1]),
         ];
         if self.options.topic != DEFAULT_TOPIC {
             settings.push(("CHISO__KAFKA__TOPIC", &self.options.topic));
@@ -174,10 +216,20 @@ impl<'a> Running<'a> {
              Data, logs  {dir}{kept}\n\
              Settings    {settings}\n\n\
              Ctrl-C stops both.\n",
-            tcp = self.tcp_port,
+            tcp = self.clickhouse_ports.tcp,
             password = identity.password,
             analyst = identity.analyst_password,
             dir = self.dir.path().display(),
         )
     }
+}
+
+fn start_clickhouse(dir: &DataDir, engines: &EnginePaths, ports: ClickHousePorts) -> anyhow::Result<ClickHouse> {
+    ClickHouse::start(&engines.libchdb, &dir.engine("clickhouse")?, ports, &dir.identity)
+}
+
+fn start_kafka(dir: &DataDir, engines: &EnginePaths, ports: KafkaPorts) -> anyhow::Result<Kafka> {
+    let java = requirements::java().map_err(anyhow::Error::msg)?;
+    let program = KafkaProgram { java, lib: engines.kafka_lib.clone() };
+    Kafka::start(&program, &dir.engine("kafka")?, ports, &dir.identity.cluster_id)
 }

@@ -5,6 +5,7 @@ mod processes;
 mod up;
 mod users;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -167,6 +168,30 @@ fn ports_topic_and_temporary_folder_are_as_asked() {
     wait_until("all have ended with the parent", DOWN, || pids.iter().all(|pid| is_gone(*pid)));
     assert!(!env_file.exists());
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "the temporary folder goes away");
+}
+
+#[test]
+fn an_engine_that_is_killed_comes_back_with_keep() {
+    let folder = TempDir::new().unwrap();
+    let up = Up::start(folder.path(), &["--keep"]);
+    let pid = |name: &str| -> i32 {
+        let text = fs::read_to_string(&up.env_file).unwrap();
+        text.lines().find_map(|line| line.strip_prefix(&format!("export {name}="))).unwrap().parse().unwrap()
+    };
+    let names = ["CHISO_LOCAL_KAFKA_PID", "CHISO_LOCAL_CLICKHOUSE_PID"];
+    produce(&up.engines, "xin chào");
+    up.engines.sql("chiso", "CREATE TABLE greetings (text String) ENGINE MergeTree ORDER BY text");
+    up.engines.sql("chiso", "INSERT INTO greetings VALUES ('xin chào')");
+    let before = names.map(pid);
+    assert_eq!(BTreeSet::from(before), up.engine_pids().into_iter().collect());
+    for engine in before {
+        kill(Pid::from_raw(engine), Signal::SIGKILL).unwrap();
+    }
+    wait_until("both are there again", UP, || names.iter().zip(before).all(|(name, before)| pid(name) != before));
+    assert_eq!(first_message(&up.engines), "xin chào");
+    assert_eq!(up.engines.sql("chiso", "SELECT text FROM greetings"), "xin chào\n");
+    assert!(up.said().contains("Kafka has ended (signal: 9 (SIGKILL)); starting it again"), "{}", up.said());
+    assert_eq!(up.end(Signal::SIGTERM).code(), Some(0));
 }
 
 #[test]
