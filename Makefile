@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Where cargo puts programs, also when CARGO_TARGET_DIR moves it.
 BIN = $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 
-.PHONY: demo test check fmt conformance clean tools
+.PHONY: demo test check fmt chaos conformance clean tools
 
 ## demo: real facts of four wards from Kafka to report rows, on this machine (DEMO_EXIT=1: leave when done)
 demo: tools
@@ -29,6 +29,12 @@ check: tools
 ## fmt: format the code
 fmt:
 	$(CARGO) fmt --all
+
+## chaos: kills, pauses and bad lines under load for MINUTES (10), planned by SEED; fails if anything is lost or double
+chaos: tools
+	$(CARGO) build --release --locked --workspace --all-targets
+	@$(BIN)/chiso-local fetch
+	$(BIN)/chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 ## conformance: the model against a reference implementation kept beside the checkout, on 20 seeds
 conformance: tools
