@@ -1,19 +1,25 @@
 //! Gathers what messages become until a batch is full: `Open` is filled, `Sealed` is inserted as often as it takes.
 
-use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chiso_schemas::event::Event;
 use chiso_schemas::settings;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use uuid::Uuid;
 
 use crate::counts::Counts;
+use crate::dictionary::Dictionary;
+use crate::event_block::Source;
+use crate::facts::Facts;
+use crate::native::Block;
 use crate::observe::Observation;
-use crate::offset::Range;
+use crate::offset;
+use crate::order::Order;
+use crate::place::Place;
 use crate::probe::Passing;
-use crate::rows::{Arrival, Fact, Refused, Stamp};
+use crate::reference::Generation;
+use crate::rows::{Arrival, Refused, Stamp};
 
 /// When a batch is full.
 #[derive(Clone, Copy, Debug)]
@@ -35,61 +41,39 @@ impl Limits {
     }
 }
 
-/// A hash, kept so that a table can grow without hashing again, and an index into the facts.
-type Slot = (u64, usize);
-
 /// A batch that still takes messages. All of it is judged by one generation of reference data.
 pub struct Open {
     limits: Limits,
-    generation: u32,
-    facts: Vec<Fact>,
+    generation: Arc<Generation>,
+    facts: Facts,
     refused: Vec<Refused>,
-    /// Facts by identity, to find the same event twice.
-    known: HashTable<Slot>,
-    /// Facts by cell, one for each.
-    cells: HashTable<Slot>,
-    /// Publishers choose the texts that are hashed, so the hash must be one they cannot foresee.
-    hasher: RandomState,
     counts: Counts,
     bytes: usize,
     begun: Option<Instant>,
 }
 
+/// The memory of a batch that is stored, for the next one.
+#[derive(Debug)]
+pub struct Spare(Facts);
+
 impl Open {
-    /// An empty batch.
-    pub fn new(limits: Limits, generation: u32) -> Self {
+    /// An empty batch, in the memory of an earlier one if there is one.
+    pub fn new(limits: Limits, generation: &Arc<Generation>, spare: Option<Spare>) -> Self {
         Self {
             limits,
-            generation,
-            facts: Vec::new(),
+            generation: Arc::clone(generation),
+            facts: spare.map_or_else(|| Facts::with_room(limits.rows_max), |spare| spare.0),
             refused: Vec::new(),
-            known: HashTable::new(),
-            cells: HashTable::new(),
-            hasher: RandomState::new(),
             counts: Counts::default(),
             bytes: 0,
             begun: None,
         }
     }
 
-    /// Takes an accepted event; the same event a second time is only counted.
+    /// Takes an accepted event. Whether the batch has it already is seen when it is sealed.
     pub fn accept(&mut self, event: &Event<'_>, arrival: Arrival) {
         self.count_read();
-        let fact = Fact::new(event, arrival);
-        let (facts, index) = (&self.facts, self.facts.len());
-        let hash = self.hasher.hash_one(fact.identity());
-        let same = |&(known, index): &Slot| known == hash && facts[index].identity() == fact.identity();
-        let Entry::Vacant(place) = self.known.entry(hash, same, |slot| slot.0) else {
-            self.counts.repeated += 1;
-            return;
-        };
-        place.insert((hash, index));
-        let hash = self.hasher.hash_one(fact.cell());
-        let same = |&(known, index): &Slot| known == hash && facts[index].cell() == fact.cell();
-        self.cells.entry(hash, same, |slot| slot.0).or_insert((hash, index));
-        self.counts.stored += 1;
-        self.bytes += fact.bytes();
-        self.facts.push(fact);
+        self.bytes += self.facts.push(event, arrival, &self.generation.dictionaries);
     }
 
     /// Takes a refused message.
@@ -102,7 +86,9 @@ impl Open {
 
     fn count_read(&mut self) {
         self.counts.read += 1;
-        self.begun.get_or_insert_with(Instant::now);
+        if self.begun.is_none() {
+            self.begun = Some(Instant::now());
+        }
     }
 
     /// Whether no message was taken.
@@ -115,7 +101,7 @@ impl Open {
         self.rows() >= self.limits.rows_max || self.bytes >= self.limits.bytes_max
     }
 
-    /// Rows so far, stored and rejected ones.
+    /// Messages so far, accepted and refused ones.
     pub fn rows(&self) -> usize {
         self.facts.len() + self.refused.len()
     }
@@ -126,19 +112,32 @@ impl Open {
     }
 
     /// Closes the batch under a random name: offsets come again when a topic is made anew, so they may not name it.
-    pub fn seal(self, ledger: Vec<LedgerEntry>, sealed_ms: i64) -> Sealed {
-        let batch = if self.is_empty() { Uuid::nil() } else { Uuid::new_v4() };
+    pub fn seal(mut self, ledger: Vec<LedgerEntry>, sealed_ms: i64) -> Sealed {
+        let order = Order::of(&self.facts);
+        self.counts.stored = order.rows.len() as u64;
+        self.counts.repeated = (self.facts.len() - order.rows.len()) as u64;
         Sealed {
-            batch,
+            batch: if self.is_empty() { Uuid::nil() } else { Uuid::new_v4() },
             token: Uuid::new_v4(),
             generation: self.generation,
             sealed_ms,
+            topics: self.facts.places().iter().map(|place| place.topic.name()).collect(),
             facts: self.facts,
-            marks: self.cells.into_iter().map(|(_, index)| index).collect(),
+            order,
             refused: self.refused,
             ledger,
             counts: self.counts,
         }
+    }
+
+    /// Drops what it holds and begins anew, with these reference data.
+    pub fn restart(&mut self, generation: &Arc<Generation>) {
+        self.generation = Arc::clone(generation);
+        self.facts.clear();
+        self.refused.clear();
+        self.counts = Counts::default();
+        self.bytes = 0;
+        self.begun = None;
     }
 }
 
@@ -146,45 +145,76 @@ impl Open {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LedgerEntry {
     /// Positions that the batch stores.
-    pub range: Range,
+    pub range: offset::Range,
     /// The end of the partition as it was last seen.
     pub seen: Observation,
 }
 
-/// A batch that does not change any more, so that every attempt to insert it sends the same.
+/// A batch that does not change any more, so that every attempt to insert it sends the same. Its events are numbered
+/// from 0 in the order of the table, each distinct one once.
 #[derive(Debug)]
 pub struct Sealed {
     batch: Uuid,
     token: Uuid,
-    generation: u32,
-    pub(crate) sealed_ms: i64,
-    pub(crate) facts: Vec<Fact>,
-    marks: Vec<usize>,
+    generation: Arc<Generation>,
+    sealed_ms: i64,
+    facts: Facts,
+    order: Order,
+    topics: Dictionary,
     pub(crate) refused: Vec<Refused>,
     pub(crate) ledger: Vec<LedgerEntry>,
     pub(crate) counts: Counts,
 }
 
 impl Sealed {
+    /// How many events it stores.
+    pub fn rows(&self) -> usize {
+        self.order.rows.len()
+    }
+
+    /// Where the message of an event lies: a row that ClickHouse refuses is read again from there.
+    pub fn origin(&self, row: usize) -> (Place, i64) {
+        let row = self.order.rows[row] as usize;
+        (self.facts.places()[self.facts.origin(row)], self.facts.offset(row))
+    }
+
+    /// Those events as a block of `event_log`.
+    pub fn events(&self, rows: Range<usize>) -> Block<'_> {
+        let rows = &self.order.rows[rows];
+        Block::new(rows, self.source().events(rows))
+    }
+
+    /// All cells that its events touch, as a block of `marks`; `None` if there is none.
+    pub fn marks(&self) -> Option<Block<'_>> {
+        let rows = self.order.cells.as_slice();
+        (!rows.is_empty()).then(|| Block::new(rows, self.source().marks(rows, self.sealed_ms)))
+    }
+
+    fn source(&self) -> Source<'_> {
+        let Self { facts, topics, .. } = self;
+        Source { facts, topics, dictionaries: &self.generation.dictionaries, stamp: self.stamp() }
+    }
+
     /// What its rows share.
     pub fn stamp(&self) -> Stamp {
-        Stamp { batch: self.batch, generation: self.generation }
+        Stamp { batch: self.batch, generation: self.generation.number }
     }
 
     /// What a probe is told of it.
     pub(crate) fn passing(&self) -> Passing {
         let ranges = self.ledger.iter().map(|entry| entry.range).collect();
-        Passing { rows: self.facts.len() + self.refused.len(), ranges }
-    }
-
-    /// Facts of distinct cells, all cells.
-    pub fn marks(&self) -> impl ExactSizeIterator<Item = &Fact> {
-        self.marks.iter().map(|&index| &self.facts[index])
+        Passing { rows: self.rows() + self.refused.len(), ranges }
     }
 
     /// The name under which ClickHouse takes the rows of a table only once.
     pub fn token(&self, table: &str) -> String {
         format!("{table}-{}", self.token)
+    }
+
+    /// Gives its memory back once it is stored.
+    pub fn into_spare(mut self) -> Spare {
+        self.facts.clear();
+        Spare(self.facts)
     }
 }
 
@@ -195,19 +225,22 @@ mod tests {
     use chiso_schemas::reference::{Files, Reference};
 
     use super::*;
+    use crate::dictionary::Dictionaries;
     use crate::offset::NextOffset;
-    use crate::place::Place;
 
     const SEED: &str = include_str!("../../schemas/events/seed-events.jsonl");
     const HEADERS: [(&str, &[u8]); 1] = [("content-type", b"application/cloudevents+json")];
 
     fn open(rows_max: usize, bytes_max: usize, age_max: Duration) -> Open {
-        Open::new(Limits { rows_max, bytes_max, age_max }, 7)
+        let generation = Generation::new(7, Reference::parse(&Files::embedded()).unwrap());
+        Open::new(Limits { rows_max, bytes_max, age_max }, &Arc::new(generation), None)
     }
 
-    fn take(open: &mut Open, reference: &Reference, line: &str, offset: i64) {
+    fn take(open: &mut Open, line: &str, offset: i64) {
+        let generation = Arc::clone(&open.generation);
         let message = Message { topic: "t", headers: &HEADERS, value: Some(line.as_bytes()) };
-        open.accept(&event::decode(&message, reference).unwrap(), Arrival::new(Place::new("t", 0), offset, Some(1_000)));
+        let event = event::decode(&message, &generation.reference).unwrap();
+        open.accept(&event, Arrival::new(Place::new("t", 0), offset, Some(1_000)));
     }
 
     fn refused(raw: usize) -> Refused {
@@ -225,30 +258,76 @@ mod tests {
         }
     }
 
+    /// Shuffled without chance, so that runs are alike.
+    fn lines() -> Vec<&'static str> {
+        let mut lines = SEED.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>();
+        lines.sort_by_key(|line| line.bytes().rev().collect::<Vec<_>>());
+        lines
+    }
+
     #[test]
     fn the_same_event_twice_is_stored_once_and_every_message_has_one_outcome() {
-        let reference = Reference::parse(&Files::embedded()).unwrap();
-        let mut batch = open(1_000_000, usize::MAX, Duration::from_secs(60));
-        let lines = SEED.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>();
+        let mut batch = open(1_000, usize::MAX, Duration::from_secs(60));
+        let lines = lines();
         for (offset, line) in lines.iter().chain(&lines).enumerate() {
-            take(&mut batch, &reference, line, i64::try_from(offset).unwrap());
+            take(&mut batch, line, i64::try_from(offset).unwrap());
         }
         batch.reject(refused(10));
-        let range = Range { place: Place::new("t", 0), from: NextOffset::stated(0), next: NextOffset::stated(9) };
+        let range = offset::Range { place: Place::new("t", 0), from: NextOffset::stated(0), next: NextOffset::stated(9) };
         let sealed = batch.seal(vec![LedgerEntry { range, seen: Observation { end: 9, at_ms: 1 } }], 5);
         let count = u64::try_from(lines.len()).unwrap();
         assert_eq!((sealed.counts.read, sealed.counts.stored, sealed.counts.repeated), (2 * count + 1, count, count));
         assert!(sealed.counts.add_up());
         assert_eq!(sealed.counts.rejected(), 1);
-        assert_eq!(sealed.facts.len(), lines.len());
-        let mut cells = sealed.facts.iter().map(Fact::cell).collect::<Vec<_>>();
-        cells.sort_unstable();
-        cells.dedup();
-        let mut marks = sealed.marks().map(Fact::cell).collect::<Vec<_>>();
-        marks.sort_unstable();
-        assert_eq!(marks, cells);
+        assert_eq!(sealed.rows(), lines.len());
+        // Of two copies the first stays.
+        let mut offsets = (0..sealed.rows()).map(|row| sealed.origin(row).1).collect::<Vec<_>>();
+        offsets.sort_unstable();
+        assert_eq!(offsets, (0..i64::try_from(lines.len()).unwrap()).collect::<Vec<_>>());
         assert!(!sealed.batch.is_nil());
         assert!(sealed.token("marks") != sealed.token("ledger"));
+    }
+
+    #[test]
+    fn rows_stand_in_the_order_of_the_table_and_marks_are_their_cells() {
+        let mut batch = open(1_000, usize::MAX, Duration::from_secs(60));
+        for (offset, line) in lines().into_iter().enumerate() {
+            take(&mut batch, line, i64::try_from(offset).unwrap());
+            // The same cell and source again, under another record, which stands before the first one.
+            let other = line.replace("\"record\":\"", "\"record\":\"!").replace("\"id\":\"", "\"id\":\"!");
+            take(&mut batch, &other, i64::try_from(offset).unwrap());
+        }
+        let sealed = batch.seal(vec![], 5);
+        let Dictionaries { indicators, wards, sources } = &sealed.generation.dictionaries;
+        let facts = &sealed.facts;
+        let cell = |row: &u32| {
+            let row = *row as usize;
+            (facts.day(row), indicators.word(facts.indicator(row)), wards.word(facts.ward(row)))
+        };
+        let key = |row: &u32| {
+            let at = *row as usize;
+            (cell(row), sources.word(facts.source(at)), facts.record(at), facts.version(at))
+        };
+        assert!(sealed.rows() > 60 && sealed.order.rows.is_sorted_by(|a, b| key(a) < key(b)));
+        let mut cells = sealed.order.rows.iter().map(cell).collect::<Vec<_>>();
+        cells.dedup();
+        assert_eq!(sealed.order.cells.iter().map(cell).collect::<Vec<_>>(), cells);
+    }
+
+    #[test]
+    fn memory_of_a_stored_batch_is_used_again_without_a_trace() {
+        let mut batch = open(1_000, usize::MAX, Duration::from_secs(60));
+        let lines = lines();
+        take(&mut batch, lines[0], 0);
+        take(&mut batch, lines[1], 1);
+        let (limits, generation) = (batch.limits, Arc::clone(&batch.generation));
+        let mut next = Open::new(limits, &generation, Some(batch.seal(vec![], 5).into_spare()));
+        assert!(next.is_empty() && next.rows() == 0);
+        take(&mut next, lines[2], 7);
+        let sealed = next.seal(vec![], 6);
+        assert_eq!((sealed.rows(), sealed.origin(0)), (1, (Place::new("t", 0), 7)));
+        let (facts, row) = (&sealed.facts, sealed.order.rows[0] as usize);
+        assert!(lines[2].contains(str::from_utf8(facts.id(row)).unwrap()));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! events of it and what the rollup must do. Every attempt carries the same deduplication token, so ClickHouse keeps
 //! the rows once, also when an answer was lost.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use chiso_schemas::store::{Store, StoreError};
@@ -11,29 +12,36 @@ use clickhouse::error::Result as ClientResult;
 use clickhouse::insert::Insert as TableInsert;
 use clickhouse::{Client, Row};
 
-use crate::batch::Sealed;
+use crate::batch::{Sealed, Spare};
 use crate::counts::Counts;
-use crate::offset::Range;
+use crate::native::Block;
+use crate::offset;
 use crate::probe::{Cut, Passing, Probe};
 use crate::retry::retry;
-use crate::rows::{EventRow, LedgerRow, MarkRow, RejectRow, Stamp};
+use crate::rows::{LedgerRow, RejectRow};
 
 /// The receipt for a batch that ClickHouse has stored. Only [`Insert::write`] makes one, and only one can be committed.
 #[derive(Debug)]
 pub struct Durable {
-    ranges: Vec<Range>,
+    ranges: Vec<offset::Range>,
     counts: Counts,
+    spare: Spare,
 }
 
 impl Durable {
     /// The positions that are stored.
-    pub fn ranges(&self) -> &[Range] {
+    pub fn ranges(&self) -> &[offset::Range] {
         &self.ranges
     }
 
     /// What became of the messages in it.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// The memory of the batch, once nothing else of it is needed.
+    pub fn into_spare(self) -> Spare {
+        self.spare
     }
 
     /// What a probe is told of it.
@@ -81,37 +89,63 @@ impl Insert {
     /// # Errors
     /// ClickHouse refused it in a way that only a person can change.
     pub async fn write(&self, sealed: Sealed) -> Result<Durable, StoreError> {
-        let stamp = sealed.stamp();
-        if !sealed.facts.is_empty() {
-            retry(&self.store, "insert into event_log", || self.events(&sealed, stamp)).await?;
+        let (store, rows) = (&self.store, sealed.rows());
+        if rows > 0 {
+            retry(store, "insert into event_log", || self.events(&sealed, 0..rows, sealed.token("event_log"))).await?;
         }
         if !sealed.refused.is_empty() {
-            retry(&self.store, "insert into rejected_log", || self.rejects(&sealed, stamp)).await?;
+            retry(store, "insert into rejected_log", || self.rejects(&sealed)).await?;
         }
-        if sealed.marks().len() > 0 {
-            retry(&self.store, "insert into marks", || self.marks(&sealed, stamp)).await?;
-        }
+        retry(store, "insert into marks", || self.marks(&sealed)).await?;
         if !sealed.ledger.is_empty() {
-            retry(&self.store, "insert into ledger", || self.ledger(&sealed, stamp)).await?;
+            retry(store, "insert into ledger", || self.ledger(&sealed)).await?;
         }
         self.pass(Cut::Inserted, &sealed);
-        Ok(Durable { ranges: sealed.ledger.iter().map(|entry| entry.range).collect(), counts: sealed.counts })
+        let ranges = sealed.ledger.iter().map(|entry| entry.range).collect();
+        Ok(Durable { ranges, counts: sealed.counts.clone(), spare: sealed.into_spare() })
     }
 
-    async fn events(&self, sealed: &Sealed, stamp: Stamp) -> ClientResult<()> {
-        let mut insert = self.begin::<EventRow<'_>>("event_log", sealed).await?;
-        let (first, second) = sealed.facts.split_at(sealed.facts.len() / 2);
-        for fact in first {
-            insert.write(&EventRow::new(fact, stamp)).await?;
+    async fn events(&self, sealed: &Sealed, rows: Range<usize>, token: String) -> ClientResult<()> {
+        let mut halfway = false;
+        self.send(sealed.events(rows), "event_log", token, |block| {
+            if !halfway && block.is_half_written() {
+                halfway = true;
+                self.pass(Cut::MidInsert, sealed);
+            }
+        })
+        .await
+    }
+
+    async fn marks(&self, sealed: &Sealed) -> ClientResult<()> {
+        match sealed.marks() {
+            Some(block) => self.send(block, "marks", sealed.token("marks"), |_| ()).await,
+            None => Ok(()),
         }
-        self.pass(Cut::MidInsert, sealed);
-        for fact in second {
-            insert.write(&EventRow::new(fact, stamp)).await?;
+    }
+
+    /// Sends a block piece by piece, each made when ClickHouse has taken the one before; `sent` is called after each.
+    async fn send(
+        &self,
+        mut block: Block<'_>,
+        table: &str,
+        token: String,
+        mut sent: impl FnMut(&Block<'_>) + Send,
+    ) -> ClientResult<()> {
+        let insert = self.client.insert_formatted_with(block.statement(table));
+        let mut insert = insert
+            .with_timeouts(Some(SEND_TIMEOUT), Some(ANSWER_TIMEOUT))
+            .with_setting("insert_deduplication_token", token)
+            // Copies are rare and a merge removes them; looking for them here costs more than it saves.
+            .with_setting("optimize_on_insert", "0");
+        while let Some(piece) = block.next_piece() {
+            insert.send(piece).await?;
+            sent(&block);
         }
         insert.end().await
     }
 
-    async fn rejects(&self, sealed: &Sealed, stamp: Stamp) -> ClientResult<()> {
+    async fn rejects(&self, sealed: &Sealed) -> ClientResult<()> {
+        let stamp = sealed.stamp();
         let mut insert = self.begin::<RejectRow<'_>>("rejected_log", sealed).await?;
         for refused in &sealed.refused {
             insert.write(&RejectRow::new(refused, stamp)).await?;
@@ -119,15 +153,8 @@ impl Insert {
         insert.end().await
     }
 
-    async fn marks(&self, sealed: &Sealed, stamp: Stamp) -> ClientResult<()> {
-        let mut insert = self.begin::<MarkRow<'_>>("marks", sealed).await?;
-        for fact in sealed.marks() {
-            insert.write(&MarkRow::new(fact, stamp.batch, sealed.sealed_ms)).await?;
-        }
-        insert.end().await
-    }
-
-    async fn ledger(&self, sealed: &Sealed, stamp: Stamp) -> ClientResult<()> {
+    async fn ledger(&self, sealed: &Sealed) -> ClientResult<()> {
+        let stamp = sealed.stamp();
         let mut insert = self.begin::<LedgerRow<'_>>("ledger", sealed).await?;
         for entry in &sealed.ledger {
             let row = LedgerRow {

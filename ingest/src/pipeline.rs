@@ -20,7 +20,7 @@ use rdkafka::message::BorrowedMessage;
 use tokio::runtime::Handle;
 use tracing::{debug, info, warn};
 
-use crate::batch::{LedgerEntry, Limits, Open};
+use crate::batch::{LedgerEntry, Limits, Open, Spare};
 use crate::broker::Questions;
 use crate::commit::Commit;
 use crate::consume::{Consumer, Incoming};
@@ -72,6 +72,7 @@ pub struct Pipeline {
     tracks: Tracks,
     commit: Commit,
     open: Open,
+    spare: Option<Spare>,
     in_flight: Option<Receiver<Result<Durable, StoreError>>>,
     next_generation: Option<Arc<Generation>>,
     paused: bool,
@@ -94,12 +95,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl Pipeline {
     /// A worker that has not begun.
     pub fn new(parts: Parts) -> Self {
-        let open = Open::new(parts.limits, parts.generation.number);
+        let open = Open::new(parts.limits, &parts.generation, None);
         Self {
             finder: Finder::default(),
             tracks: Tracks::default(),
             commit: Commit::default(),
             open,
+            spare: None,
             in_flight: None,
             next_generation: None,
             paused: false,
@@ -204,6 +206,7 @@ impl Pipeline {
         if self.commit.is_settled() {
             self.pass(Cut::AfterCommit, || durable.passing());
         }
+        self.spare = Some(durable.into_spare());
         Ok(())
     }
 
@@ -258,15 +261,15 @@ impl Pipeline {
         }
         if let Some(newer) = self.next_generation.take() {
             info!(generation = newer.number, "judging by newer reference data");
-            self.open = Open::new(self.parts.limits, newer.number);
+            self.open.restart(&newer);
             self.parts.generation = newer;
         }
     }
 
     fn begin_insert(&mut self, ledger: Vec<LedgerEntry>) {
-        let open = std::mem::replace(&mut self.open, Open::new(self.parts.limits, self.parts.generation.number));
-        let sealed = open.seal(ledger, now_ms());
-        debug!(events = sealed.facts.len(), rejects = sealed.refused.len(), partitions = sealed.ledger.len(), "batch sealed");
+        let next = Open::new(self.parts.limits, &self.parts.generation, self.spare.take());
+        let sealed = std::mem::replace(&mut self.open, next).seal(ledger, now_ms());
+        debug!(events = sealed.rows(), rejects = sealed.refused.len(), partitions = sealed.ledger.len(), "batch sealed");
         self.pass(Cut::Sealed, || sealed.passing());
         let (sender, receiver) = channel();
         let insert = self.parts.insert.clone();

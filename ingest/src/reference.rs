@@ -9,14 +9,25 @@ use chiso_schemas::store::{ReferenceError, Store, StoreError, active_generation,
 use tokio::runtime::Handle;
 use tracing::{info, warn};
 
+use crate::dictionary::Dictionaries;
 use crate::failure::Failure;
 
 /// One generation of reference data.
+#[derive(Debug)]
 pub struct Generation {
     /// Its number.
     pub number: u32,
     /// What it says.
     pub reference: Reference,
+    /// Its codes, ranked.
+    pub dictionaries: Dictionaries,
+}
+
+impl Generation {
+    /// Ranks the codes of a reference.
+    pub fn new(number: u32, reference: Reference) -> Self {
+        Self { number, dictionaries: Dictionaries::new(&reference), reference }
+    }
 }
 
 /// How often ClickHouse is asked for a newer generation.
@@ -30,7 +41,7 @@ pub async fn load(store: &Store) -> Result<Arc<Generation>, Failure> {
     match active_reference(store).await {
         Ok((number, reference)) => {
             info!(generation = number, "reference data loaded");
-            Ok(Arc::new(Generation { number, reference }))
+            Ok(Arc::new(Generation::new(number, reference)))
         }
         Err(ReferenceError::Store(error)) => Err(error.into()),
         Err(error @ ReferenceError::None(_)) => Err(Failure::Dependency(error.to_string())),

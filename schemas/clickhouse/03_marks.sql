@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS marks
 )
 ENGINE = MergeTree
 PARTITION BY toDate(marked_at)
-ORDER BY (batch, indicator, ward, date)
+ORDER BY (batch, date, indicator, ward)
 SETTINGS non_replicated_deduplication_window = 10000,
          fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
 COMMENT 'cells touched by stored batches';

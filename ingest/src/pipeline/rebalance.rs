@@ -6,7 +6,6 @@ use rdkafka::error::KafkaError;
 use tracing::{info, warn};
 
 use super::{Parts, Pipeline};
-use crate::batch::Open;
 use crate::consume::Change;
 use crate::failure::Failure;
 use crate::observe::observe;
@@ -77,7 +76,7 @@ impl Pipeline {
 
     /// Drops what is open; what is still ours of it is read again from where the batch began.
     fn drop_open(&mut self) -> Result<(), Failure> {
-        self.open = Open::new(self.parts.limits, self.parts.generation.number);
+        self.open.restart(&self.parts.generation);
         let again = self.tracks.rewind();
         warn!(?again, "partitions left before everything read was stored; it will be read again");
         // The consumer must not stay ahead of the ledger: if it cannot go back, a new worker begins at what is committed.

@@ -17,7 +17,7 @@ pub use message::{MAX_VALUE_BYTES, Message};
 pub use refusal::{Reason, Refusal};
 
 use crate::number::Amount;
-use crate::reference::Reference;
+use crate::reference::{Reference, UnitIx};
 use attributes::Attributes;
 use chrono::NaiveDate;
 use data::Fields;
@@ -54,6 +54,19 @@ pub struct Event<'a> {
     pub dimensions: Vec<(&'a str, Cow<'a, str>)>,
     /// `revision << 96 | time_ms << 48 | tie`: the greatest of a record in a cell counts (contract section 2).
     pub version: u128,
+    /// Where source, indicator and ward stand in the reference data.
+    pub positions: Positions,
+}
+
+/// Positions in the reference data by which an event was judged, so that nobody needs to look for its texts again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Positions {
+    /// Of the source in the source registry.
+    pub source: usize,
+    /// Of the indicator in the catalogue.
+    pub indicator: usize,
+    /// Of the ward among the units.
+    pub ward: UnitIx,
 }
 
 /// The numbers of a fact: `value`, or `numerator` and `denominator`, or `percent`, or in a retraction none.

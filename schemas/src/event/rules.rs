@@ -3,7 +3,7 @@
 use super::attributes::Origin;
 use super::data::{Data, Dimensions, Given};
 use super::refusal::{Breach, Reason, shortened, shown};
-use super::{Event, Numbers, time, version};
+use super::{Event, Numbers, Positions, time, version};
 use crate::number::Amount;
 use crate::reference::{Indicator, Kind, Reference, Source, Unit, UnitIx};
 use chrono::{Datelike, NaiveDate};
@@ -14,11 +14,11 @@ const HUNDRED: Amount = Amount::from_micros(100_000_000);
 
 /// Applies every rule after `bad_type`, in the order of contract section 1.
 pub(super) fn accept<'a>(origin: Origin<'a>, data: Data<'a>, topic: &str, reference: &'a Reference) -> Result<Event<'a>, Breach> {
-    let source = reference.sources.get(&origin.source).ok_or_else(|| {
+    let (source_at, source) = reference.sources.find(&origin.source).ok_or_else(|| {
         let detail = format!("the source {} is not in the source registry", shown(&origin.source));
         Breach::new(Reason::UnknownSource, detail)
     })?;
-    let indicator = reference.indicators.get(&data.indicator).ok_or_else(|| {
+    let (indicator_at, indicator) = reference.indicators.find(&data.indicator).ok_or_else(|| {
         let detail = format!("data.indicator {} is not in the indicator catalogue", shown(&data.indicator));
         Breach::new(Reason::UnknownIndicator, detail)
     })?;
@@ -42,6 +42,7 @@ pub(super) fn accept<'a>(origin: Origin<'a>, data: Data<'a>, topic: &str, refere
         qualifier: data.qualifier,
         dimensions,
         version: 0,
+        positions: Positions { source: source_at, indicator: indicator_at, ward: ix },
     };
     event.version = version::version(&event);
     Ok(event)

@@ -148,7 +148,13 @@ pub struct Indicators {
 impl Indicators {
     /// The indicator with this code.
     pub fn get(&self, code: &str) -> Option<&Indicator> {
-        self.by_code.get(code).and_then(|at| self.list.get(*at))
+        self.find(code).map(|(_, indicator)| indicator)
+    }
+
+    /// The same with its position in [`Indicators::iter`].
+    pub fn find(&self, code: &str) -> Option<(usize, &Indicator)> {
+        let at = *self.by_code.get(code)?;
+        Some((at, self.list.get(at)?))
     }
 
     /// All indicators.

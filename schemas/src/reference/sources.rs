@@ -70,7 +70,13 @@ pub struct Sources {
 impl Sources {
     /// The source with this id.
     pub fn get(&self, source: &str) -> Option<&Source> {
-        self.by_id.get(source).and_then(|at| self.list.get(*at))
+        self.find(source).map(|(_, source)| source)
+    }
+
+    /// The same with its position in [`Sources::iter`].
+    pub fn find(&self, source: &str) -> Option<(usize, &Source)> {
+        let at = *self.by_id.get(source)?;
+        Some((at, self.list.get(at)?))
     }
 
     /// All sources.
