@@ -5,11 +5,11 @@ CARGO ?= cargo
 # Where cargo puts programs, also when CARGO_TARGET_DIR moves it.
 BIN = $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 
-.PHONY: demo test check fmt chaos conformance clean tools
+.PHONY: demo test bench-ingest check fmt chaos conformance clean tools
 
 ## demo: real facts of four wards from Kafka to report rows, on this machine (DEMO_EXIT=1: leave when done)
 demo: tools
-	$(CARGO) build --release --locked --workspace --bins
+	$(CARGO) build --release --locked --workspace --exclude chiso-bench --exclude chiso-chaos --bins
 	@$(BIN)/chiso-local fetch
 	@BIN=$(BIN) bash deploy/demo.sh
 
@@ -19,6 +19,23 @@ test: tools
 	$(CARGO) build --release --locked --workspace --all-targets
 	@$(BIN)/chiso-local fetch
 	$(CARGO) test --release --locked --workspace
+
+# EVENTS=200000 RUNS=1: a quick try.
+EVENTS ?= 2000000
+RUNS ?= 3
+SEED ?= 1
+VENV = $(BIN)/bench-venv
+
+## bench-ingest: chiso beside ClickHouse's Kafka engine, a Python consumer and the least that can be done
+bench-ingest: tools $(VENV)/installed
+	$(CARGO) build --release --locked --workspace --exclude chiso-chaos --bins
+	@$(BIN)/chiso-local fetch
+	@$(BIN)/bench-ingest --events $(EVENTS) --runs $(RUNS) --seed $(SEED) --python $(VENV)/bin/python
+
+$(VENV)/installed: tests/bench/python/requirements.txt | tools
+	python3 -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r $<
+	@touch $@
 
 ## check: format, lints and documentation, warnings denied
 check: tools

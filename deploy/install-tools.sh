@@ -9,6 +9,8 @@ missing=()
 for pair in "${wanted[@]}"; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair#*:}")
 done
+# Debian's Python comes without what makes virtual environments.
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 command -v cargo >/dev/null 2>&1 || { echo "cargo is missing: install Rust with rustup, see https://rustup.rs" >&2; exit 3; }
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0
