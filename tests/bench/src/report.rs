@@ -128,12 +128,13 @@ fn targets(events: u64, all: &[Measured]) -> String {
     let mut row = |what: String, measured: String, reached: bool| {
         let _ = writeln!(out, "| {what} | {measured} | {} |", if reached { "yes" } else { "no" });
     };
-    for (peer, most) in [(Peer::KafkaEngine, OF_KAFKA_ENGINE), (Peer::Floor, OF_FLOOR)] {
-        if let Some(other) = best_of(peer, all) {
-            let ratio = chiso.least_sum().as_secs_f64() / other.least_sum().as_secs_f64();
-            row(format!("CPU at most {most} of the {}", peer.name()), format!("{ratio:.2}"), ratio <= most);
-        }
-    }
+    let mut at_most = |most: f64, other: &Measured| {
+        let ratio = chiso.least_sum().as_secs_f64() / other.least_sum().as_secs_f64();
+        row(format!("CPU at most {most} of the {}", other.name()), format!("{ratio:.2}"), ratio <= most);
+    };
+    // Each way for itself: the best one is what counts, the others are what one meets.
+    all.iter().filter(|other| other.system.peer == Peer::KafkaEngine).for_each(|other| at_most(OF_KAFKA_ENGINE, other));
+    best_of(Peer::Floor, all).into_iter().for_each(|floor| at_most(OF_FLOOR, floor));
     let fastest = |peer| {
         let walls = all.iter().filter(|measured| measured.system.peer == peer).flat_map(|measured| &measured.costs);
         walls.map(|cost| per_second(events, cost.wall)).fold(0.0, f64::max)
@@ -141,6 +142,9 @@ fn targets(events: u64, all: &[Measured]) -> String {
     let own = fastest(Peer::Chiso);
     for peer in [Peer::KafkaEngine, Peer::Python, Peer::Floor] {
         let other = fastest(peer);
+        if other == 0.0 {
+            continue;
+        }
         row(format!("more events/s than the {}", peer.name()), format!("{own:.0} / {other:.0}"), own > other);
     }
     out
