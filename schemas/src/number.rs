@@ -85,6 +85,13 @@ pub(crate) struct Reading {
 impl Reading {
     /// Reads `text`, which must be a number by the grammar of JSON.
     pub(crate) fn of_json(text: &str) -> Self {
+        match ordinary(text) {
+            Some(amount) => Self { negative: false, too_great: false, too_fine: false, amount },
+            None => Self::of_any(text),
+        }
+    }
+
+    fn of_any(text: &str) -> Self {
         let (minus, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -113,6 +120,27 @@ impl Reading {
     pub(crate) fn exceeds(&self, limit: Amount) -> bool {
         !self.negative && (self.too_great || self.amount > limit || (self.amount == limit && self.too_fine))
     }
+}
+
+/// Reads the ordinary spelling, which keeps every rule: at most 18 digits, at most 6 of them after a point, nothing else.
+fn ordinary(text: &str) -> Option<Amount> {
+    if text.len() > 19 {
+        return None;
+    }
+    let (mut number, mut digits, mut decimals) = (0_u64, 0_u32, None);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' => {
+                number = number * 10 + u64::from(byte - b'0');
+                digits += 1;
+                decimals = decimals.map(|count| count + 1);
+            }
+            b'.' => decimals = Some(0),
+            _ => return None,
+        }
+    }
+    let missing = 6_u32.checked_sub(decimals.unwrap_or(0))?;
+    (digits <= 18).then(|| Amount(i128::from(number) * i128::from(10_u32.pow(missing))))
 }
 
 /// An exponent that no message is long enough to outweigh stands for all greater ones.
@@ -242,6 +270,7 @@ mod tests {
         fn reading_agrees_with_big_integers(text in "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?") {
             let (micros, rest) = by_big_integers(&text);
             let got = reading(&text);
+            prop_assert_eq!(got, Reading::of_any(&text));
             let limit = BigInt::from(10).pow(24);
             let size = BigInt::from(micros.magnitude().clone());
             prop_assert_eq!(got.negative, micros < BigInt::ZERO || rest < BigInt::ZERO);

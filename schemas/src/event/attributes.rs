@@ -93,6 +93,18 @@ impl<'a> Attributes<'a> {
         Ok(data)
     }
 
+    /// Takes a member of an event from its name and value text, where nothing is escaped. `false` means that the attribute
+    /// is not of the five; `None` that it came twice or is no string.
+    pub(super) fn take_plain(&mut self, name: &str, value: &'a str) -> Option<bool> {
+        let Some(attribute) = self.named(name) else { return Some(false) };
+        let text = value.strip_prefix('"')?.strip_suffix('"')?;
+        if !matches!(attribute, Attribute::Absent) {
+            return None;
+        }
+        *attribute = Attribute::Text(Cow::Borrowed(text));
+        Some(true)
+    }
+
     fn named(&mut self, name: &str) -> Option<&mut Attribute<'a>> {
         match name {
             "specversion" => Some(&mut self.specversion),

@@ -78,7 +78,21 @@ impl<'a> Fields<'a> {
         Ok(is_object.then_some(fields))
     }
 
-    fn take(&mut self, name: Cow<'a, str>, value: &'a str) -> Result<(), Cow<'a, str>> {
+    /// Takes `dimensions` with its members, each name once; `None` if it or one of them came twice.
+    pub(super) fn take_dimensions(&mut self, text: &'a str, mut members: Vec<(Cow<'a, str>, &'a str)>) -> Option<()> {
+        members.sort_unstable();
+        let repeats = members.windows(2).any(|pair| pair[0].0 == pair[1].0);
+        self.dimension_members = members;
+        (self.dimensions.replace(text).is_none() && !repeats).then_some(())
+    }
+
+    /// Whether the contract knows all of them.
+    pub(super) fn are_known(&self) -> bool {
+        self.unknown.is_empty()
+    }
+
+    /// Takes a field; a name that came before is given back.
+    pub(super) fn take(&mut self, name: Cow<'a, str>, value: &'a str) -> Result<(), Cow<'a, str>> {
         let field = match name.as_ref() {
             "indicator" => &mut self.indicator,
             "ward" => &mut self.ward,

@@ -1,12 +1,14 @@
 //! The event of contract section 1: a Kafka message in, an accepted fact or the reason for its refusal out.
 //!
 //! In the order of a decoding: `message` (content mode, size), `attributes` and `data` (what stands there, member by
-//! member through `json`), `rules` (what the reference data says, with `time`), `version`; `refusal` at every step.
+//! member: the ordinary spelling through `plain`, any other through `json`), `rules` (what the reference data says, with
+//! `time`), `version`; `refusal` at every step.
 
 mod attributes;
 mod data;
 mod json;
 mod message;
+mod plain;
 mod refusal;
 mod rules;
 mod time;
@@ -121,25 +123,49 @@ impl Qualifier {
 /// The first rule in the order of [`Reason`] that the message breaks, with a detail for a human.
 pub fn decode<'a>(message: &Message<'a>, reference: &'a Reference) -> Result<Event<'a>, Refusal> {
     let mut attributes = Attributes::default();
-    judge(message, reference, &mut attributes).map_err(|breach| breach.of(&attributes))
+    judge(message, reference, &mut attributes, read).map_err(|breach| breach.of(&attributes))
 }
 
+/// What stands in a value: the text of its data, where it is needed, and the fields, if the data are an object.
+type Content<'a> = (Option<&'a str>, Option<Fields<'a>>);
+
 /// The steps in the order of the reasons; `attributes` keeps what could be read when a step refuses.
-fn judge<'a>(message: &Message<'a>, reference: &'a Reference, attributes: &mut Attributes<'a>) -> Result<Event<'a>, Breach> {
+fn judge<'a>(
+    message: &Message<'a>,
+    reference: &'a Reference,
+    attributes: &mut Attributes<'a>,
+    read: impl FnOnce(Mode, &'a str, &mut Attributes<'a>) -> Result<Content<'a>, Breach>,
+) -> Result<Event<'a>, Breach> {
     let content_type = ContentType::of(message);
     let mode = content_type.mode();
     if mode == Mode::Binary {
         attributes.read_headers(message);
     }
-    let text = message.text()?;
+    let (data, fields) = read(mode, message.text()?, attributes)?;
+    let origin = attributes.check(&content_type)?;
+    let fields = fields.ok_or_else(|| Breach::not_an_object(data))?;
+    rules::accept(origin, fields.typed()?, message.topic, reference)
+}
+
+/// Reads the ordinary spelling in one pass, and any other by [`read_any`].
+fn read<'a>(mode: Mode, text: &'a str, attributes: &mut Attributes<'a>) -> Result<Content<'a>, Breach> {
+    let fields = match mode {
+        Mode::Structured => plain::read_event(text).map(|(read, fields)| {
+            *attributes = read;
+            fields
+        }),
+        Mode::Binary => plain::read_data(text),
+    };
+    if fields.is_some() { Ok((None, fields)) } else { read_any(mode, text, attributes) }
+}
+
+/// Reads every spelling.
+fn read_any<'a>(mode: Mode, text: &'a str, attributes: &mut Attributes<'a>) -> Result<Content<'a>, Breach> {
     let data = match mode {
         Mode::Structured => attributes.read_event(text)?,
         Mode::Binary => Some(text),
     };
-    let fields = data.map(Fields::read).transpose()?.flatten();
-    let origin = attributes.check(&content_type)?;
-    let fields = fields.ok_or_else(|| Breach::not_an_object(data))?;
-    rules::accept(origin, fields.typed()?, message.topic, reference)
+    Ok((data, data.map(Fields::read).transpose()?.flatten()))
 }
 
 #[cfg(test)]

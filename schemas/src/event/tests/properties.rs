@@ -23,6 +23,14 @@ fn json() -> impl Strategy<Value = String> {
     prop_oneof![number(), select(words.to_vec()).prop_map(str::to_owned), "\"[a-zệ\\\\\"u0-9]{0,8}\""]
 }
 
+/// Attributes, known and others, repeated ones among them.
+fn attribute() -> impl Strategy<Value = (&'static str, &'static str)> {
+    let names = ["subject", "datacontenttype", "dataschema", "source", "id", "time", "x", "y", "data", "\\u0078"];
+    let values =
+        ["\"\"", "\"a\\n\"", "null", "1.50", "0", "-1", "01", "1.", "1e3", "true", "tru", "{\"a\":[]}", "[1]", "\"ệ\"", "\"\t\""];
+    (select(names.to_vec()), select(values.to_vec()))
+}
+
 fn field() -> impl Strategy<Value = &'static str> {
     select(vec![
         "indicator",
@@ -47,6 +55,14 @@ fn as_binary(line: &str) -> (Vec<(String, String)>, String) {
     let attributes = event.as_object().unwrap().iter().filter(|(name, _)| *name != "data");
     let headers = attributes.map(|(name, value)| (format!("ce_{name}"), value.as_str().unwrap().to_owned()));
     (headers.collect(), line[line.find("\"data\":").unwrap() + 7..line.len() - 1].to_owned())
+}
+
+/// The one pass over the ordinary spelling and the reader of every spelling give the same answer, details included.
+fn assert_read_alike(headers: &[(&str, &[u8])], value: &[u8]) {
+    let message = Message { topic: TOPIC, headers, value: Some(value) };
+    let mut attributes = Attributes::default();
+    let by_any = judge(&message, &REFERENCE, &mut attributes, read_any).map_err(|breach| breach.of(&attributes));
+    assert_eq!(decode(&message, &REFERENCE), by_any);
 }
 
 fn assert_sound(got: &Result<Event<'_>, Refusal>) {
@@ -95,12 +111,23 @@ proptest! {
             }
         }
         assert_sound(&decode_structured(&bytes));
+        assert_read_alike(STRUCTURED, &bytes);
     }
 
     #[test]
     fn strange_fields_get_an_answer(changes in vec((field(), json()), 0..5)) {
         let changes: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        assert_sound(&decode_structured(event(&[], &changes).as_bytes()));
+        let event = event(&[], &changes);
+        assert_sound(&decode_structured(event.as_bytes()));
+        assert_read_alike(STRUCTURED, event.as_bytes());
+    }
+
+    #[test]
+    fn strange_attributes_get_an_answer(line in seed_line(), more in vec(attribute(), 0..12)) {
+        let more = more.iter().map(|(name, value)| format!("\"{name}\":{value},")).collect::<String>();
+        let event = line.replacen('{', &format!("{{{more}"), 1);
+        assert_sound(&decode_structured(event.as_bytes()));
+        assert_read_alike(STRUCTURED, event.as_bytes());
     }
 
     #[test]
@@ -112,6 +139,8 @@ proptest! {
         let (headers, _) = as_binary(line);
         let data = changed[changed.find("\"data\":").unwrap() + 7..changed.len() - 1].to_owned();
         let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        assert_read_alike(STRUCTURED, changed.as_bytes());
+        assert_read_alike(&headers, data.as_bytes());
         let binary = decode(&Message { topic: TOPIC, headers: &headers, value: Some(data.as_bytes()) }, &REFERENCE);
         let structured = decode_structured(changed.as_bytes());
         match (structured, binary) {
@@ -131,6 +160,7 @@ proptest! {
         let members: Vec<String> = members.iter().map(|(name, value)| format!("{space}\"{name}\"{space}:{space}{value}{space}")).collect();
         let other = format!("{space}{{{}}}{space}", members.join(","));
         let plain = decode_structured(line.as_bytes()).unwrap();
+        assert_read_alike(STRUCTURED, other.as_bytes());
         prop_assert_eq!(decode_structured(other.as_bytes()).unwrap(), plain);
     }
 }
