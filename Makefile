@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Where cargo puts programs, also when CARGO_TARGET_DIR moves it.
 BIN = $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 
-.PHONY: demo test bench-ingest check fmt chaos conformance clean tools
+.PHONY: demo test bench-ingest check fmt chaos conformance clean tools bench-decode
 
 ## demo: real facts of four wards from Kafka to report rows, on this machine (DEMO_EXIT=1: leave when done)
 demo: tools
@@ -57,6 +57,10 @@ chaos: tools
 conformance: tools
 	$(CARGO) build --release --locked --workspace --all-targets
 	$(BIN)/conformance --oracle $(or $(ORACLE),../shared/oracle) --seeds 20
+
+## bench-decode: what an event costs in the worker alone, by criterion
+bench-decode: tools
+	$(CARGO) bench --locked --workspace --bench decode
 
 ## clean: remove what was built; fetched engines stay in the cache
 clean:

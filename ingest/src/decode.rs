@@ -4,8 +4,9 @@ use chiso_schemas::event::{self, Event, Message, Refusal};
 use chiso_schemas::reference::Reference;
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
+use smallvec::SmallVec;
 
-use crate::headers::Header;
+use crate::headers::{Header, USUAL_HEADERS};
 use crate::place::Place;
 use crate::rows::{Arrival, Refused};
 
@@ -23,7 +24,7 @@ pub fn decode<'a>(
 }
 
 /// The headers that have a readable name; one without a value counts as empty.
-pub fn readable<'a>(headers: &[Header<'a>]) -> Vec<(&'a str, &'a [u8])> {
+pub fn readable<'a>(headers: &[Header<'a>]) -> SmallVec<[(&'a str, &'a [u8]); USUAL_HEADERS]> {
     headers.iter().filter_map(|&(name, value)| Some((str::from_utf8(name).ok()?, value.unwrap_or_default()))).collect()
 }
 

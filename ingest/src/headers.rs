@@ -8,17 +8,21 @@ use std::ptr;
 use rdkafka::bindings::{rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_message_headers};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaRespErr;
+use smallvec::SmallVec;
 
 /// One header: its name and, if it has one, its value.
 pub type Header<'m> = (&'m [u8], Option<&'m [u8]>);
 
+/// So many headers of a message take no memory of their own: those of an event in binary mode, and some more.
+pub const USUAL_HEADERS: usize = 8;
+
 /// The headers of the message in their order.
-pub fn headers<'m>(message: &'m BorrowedMessage<'_>) -> impl Iterator<Item = Header<'m>> {
+pub fn headers<'m>(message: &'m BorrowedMessage<'_>) -> SmallVec<[Header<'m>; USUAL_HEADERS]> {
     let mut list: *mut rd_kafka_headers_t = ptr::null_mut();
     // SAFETY: the message is alive, and librdkafka writes a list that lives as long as the message, or an error.
     let error = unsafe { rd_kafka_message_headers(message.ptr(), &raw mut list) };
     let list = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR { list } else { ptr::null_mut() };
-    Headers { list, at: 0, message: PhantomData }
+    Headers { list, at: 0, message: PhantomData }.collect()
 }
 
 struct Headers<'m> {

@@ -171,7 +171,7 @@ impl Pipeline {
         if !self.tracks.meet(place, message.offset()) {
             return;
         }
-        let raw = headers(message).collect::<Vec<_>>();
+        let raw = headers(message);
         let readable = decode::readable(&raw);
         match decode::decode(message, place, &readable, &self.parts.generation.reference) {
             Ok(event) => self.open.accept(&event, decode::arrival(message, place)),

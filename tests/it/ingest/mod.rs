@@ -2,6 +2,7 @@
 
 mod commands;
 mod lost_answers;
+mod memory;
 mod outcomes;
 mod restarts;
 mod start;
