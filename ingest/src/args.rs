@@ -28,6 +28,15 @@ pub enum Command {
     Run(RunArgs),
     /// Validate a file of structured CloudEvents, one a line, without Kafka and ClickHouse; print each refusal.
     Check(CheckArgs),
+    /// Show which offsets of each partition are stored; exit code 1 if there is a gap.
+    Coverage(WatchArgs),
+    /// Show how far each partition is stored and committed, and how much waits.
+    Lag(WatchArgs),
+    /// Go on with a topic that was made anew (deleted, and created again under its name): its events are read from its
+    /// beginning. Stop the workers first. A topic that is gone is no longer waited for.
+    Adopt(AdoptArgs),
+    /// Go on without messages of a partition that expired in Kafka before they were stored.
+    AcceptLoss(AcceptLossArgs),
     /// Publish a file of structured CloudEvents, one a line, with the ward code as key.
     Publish(PublishArgs),
 }
@@ -55,6 +64,51 @@ pub struct CheckArgs {
     /// Topic by which the events are to arrive; default: kafka.topic, unless that is a pattern.
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
+}
+
+/// Arguments of `coverage` and `lag`.
+#[derive(Args, Debug)]
+pub struct WatchArgs {
+    /// Topic; default: kafka.topic, also if that is a pattern.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// Form of what is printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// Form of what is printed.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// One JSON document.
+    Json,
+}
+
+/// Arguments of `adopt`.
+#[derive(Args, Debug)]
+pub struct AdoptArgs {
+    /// Topic.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: String,
+    /// Why, for those who look later.
+    #[arg(long, value_name = "TEXT")]
+    pub because: String,
+}
+
+/// Arguments of `accept-loss`.
+#[derive(Args, Debug)]
+pub struct AcceptLossArgs {
+    /// Topic.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: String,
+    /// Partition.
+    #[arg(long, value_name = "PARTITION", value_parser = clap::value_parser!(i32).range(0..))]
+    pub partition: i32,
+    /// Why nobody can send the messages again, for those who look later.
+    #[arg(long, value_name = "TEXT")]
+    pub because: String,
 }
 
 /// Arguments of `publish`.

@@ -206,6 +206,11 @@ impl Sealed {
         Passing { rows: self.rows() + self.refused.len(), ranges }
     }
 
+    /// Which topic of its name a partition of the batch belongs to: every message lies in a range of the ledger.
+    pub fn incarnation(&self, place: Place) -> u32 {
+        self.ledger.iter().find(|entry| entry.range.place == place).map_or(0, |entry| entry.range.incarnation)
+    }
+
     /// The name under which ClickHouse takes the rows of a table only once.
     pub fn token(&self, table: &str) -> String {
         format!("{table}-{}", self.token)
@@ -273,7 +278,8 @@ mod tests {
             take(&mut batch, line, i64::try_from(offset).unwrap());
         }
         batch.reject(refused(10));
-        let range = offset::Range { place: Place::new("t", 0), from: NextOffset::stated(0), next: NextOffset::stated(9) };
+        let range =
+            offset::Range { place: Place::new("t", 0), incarnation: 1, from: NextOffset::stated(0), next: NextOffset::stated(9) };
         let sealed = batch.seal(vec![LedgerEntry { range, seen: Observation { end: 9, at_ms: 1 } }], 5);
         let count = u64::try_from(lines.len()).unwrap();
         assert_eq!((sealed.counts.read, sealed.counts.stored, sealed.counts.repeated), (2 * count + 1, count, count));

@@ -1,18 +1,25 @@
 //! Asks Kafka about the topics: whether they are there, which partitions they have, where those begin and end.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::{Duration, Instant};
 
 use chiso_schemas::settings;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
 use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
+use tracing::debug;
+
 use crate::client::{self, Logged, client_config};
 use crate::failure::Failure;
-use crate::place::Place;
+use crate::offset::NextOffset;
+use crate::place::{Place, Topic};
+use crate::topic_ids::topic_ids;
 use crate::topics::Topics;
 
 /// How long a broker may take to answer one question.
@@ -37,6 +44,8 @@ impl Questions {
     /// librdkafka does not accept the settings.
     pub fn new(settings: &settings::Kafka, topics: Topics) -> Result<Self, Failure> {
         let client = client_config(settings)
+            // It never joins the group, but asks what the group has committed.
+            .set("group.id", &settings.group)
             // The end of a partition is that of its last finished transaction, as for the consumer.
             .set("isolation.level", "read_committed")
             .create_with_context(Logged)
@@ -50,6 +59,47 @@ impl Questions {
     /// The brokers do not answer, or a topic that is named does not exist.
     pub fn places(&self, within: Duration) -> Result<Vec<Place>, Failure> {
         places(self.client.client(), &self.brokers, &self.topics, within)
+    }
+
+    /// Waits at most `within` until the brokers answer.
+    ///
+    /// # Errors
+    /// They do not.
+    pub fn reached(&self, within: Duration) -> Result<(), Failure> {
+        self.existing(within).map(drop)
+    }
+
+    /// The partitions of those of the topics that exist, in order.
+    ///
+    /// # Errors
+    /// The brokers do not answer within that time.
+    pub fn existing(&self, within: Duration) -> Result<Vec<Place>, Failure> {
+        let metadata = self.client.fetch_metadata(None, within).map_err(|error| unreachable(&self.brokers, &error))?;
+        Ok(listed(&metadata, &self.topics))
+    }
+
+    /// When the messages at those positions arrived in Kafka, in milliseconds since 1970, as far as they are found by then.
+    ///
+    /// # Errors
+    /// The client is in no state to read.
+    pub fn arrivals(&self, positions: &[(Place, NextOffset)], deadline: Instant) -> KafkaResult<BTreeMap<Place, i64>> {
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for (place, next) in positions {
+            list.add_partition_offset(place.topic.name(), place.partition, Offset::Offset(next.get()))?;
+        }
+        self.client.assign(&list)?;
+        let mut found = BTreeMap::new();
+        while found.len() < positions.len() && Instant::now() < deadline {
+            let Some(Ok(message)) = self.client.poll(PAUSE) else { continue };
+            if let Entry::Vacant(vacant) = found.entry(Place::new(message.topic(), message.partition())) {
+                vacant.insert(message.timestamp().to_millis().unwrap_or_default());
+                let mut read = TopicPartitionList::new();
+                read.add_partition(message.topic(), message.partition());
+                self.client.pause(&read)?;
+            }
+        }
+        self.client.unassign()?;
+        Ok(found)
     }
 
     /// Where those partitions begin.
@@ -66,6 +116,50 @@ impl Questions {
     /// Kafka does not answer for all of them.
     pub fn ends(&self, places: &[Place]) -> KafkaResult<Vec<(Place, i64)>> {
         self.offsets(places, Offset::End)
+    }
+
+    /// Kafka's ids of the topics that exist; empty for a topic without one.
+    ///
+    /// # Errors
+    /// Kafka does not answer.
+    pub fn topic_ids(&self, topics: &[Topic]) -> KafkaResult<BTreeMap<Topic, String>> {
+        topic_ids(self.client.client(), topics, ANSWER)
+    }
+
+    /// What the group has committed of those partitions. A broker that has just started does not know at once that it
+    /// coordinates the group, so such answers are waited out.
+    ///
+    /// # Errors
+    /// Kafka does not answer.
+    pub fn committed(&self, places: &[Place]) -> KafkaResult<Vec<(Place, Option<NextOffset>)>> {
+        let begun = Instant::now();
+        loop {
+            match self.committed_now(places) {
+                Err(error) if begun.elapsed() < ANSWER && error.rdkafka_error_code().is_some_and(is_warming_up) => {
+                    debug!(%error, "the group has no coordinator yet");
+                    std::thread::sleep(PAUSE);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    fn committed_now(&self, places: &[Place]) -> KafkaResult<Vec<(Place, Option<NextOffset>)>> {
+        let mut list = TopicPartitionList::with_capacity(places.len());
+        for place in places {
+            list.add_partition(place.topic.name(), place.partition);
+        }
+        let list = self.client.committed_offsets(list, ANSWER)?;
+        let mut found = Vec::new();
+        for element in list.elements() {
+            element.error()?;
+            let committed = match element.offset() {
+                Offset::Offset(offset) => Some(NextOffset::stated(offset)),
+                _ => None,
+            };
+            found.push((Place::new(element.topic(), element.partition()), committed));
+        }
+        Ok(found)
     }
 
     fn offsets(&self, places: &[Place], which: Offset) -> KafkaResult<Vec<(Place, i64)>> {
@@ -127,6 +221,17 @@ fn listed(metadata: &Metadata, topics: &Topics) -> Vec<Place> {
     let mut places = places.collect::<Vec<_>>();
     places.sort_unstable();
     places
+}
+
+/// Errors of a group whose coordinator is being found or is loading.
+fn is_warming_up(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::NotCoordinator
+            | RDKafkaErrorCode::CoordinatorNotAvailable
+            | RDKafkaErrorCode::CoordinatorLoadInProgress
+            | RDKafkaErrorCode::WaitingForCoordinator
+    )
 }
 
 fn is_refusal(error: &KafkaError) -> bool {

@@ -1,8 +1,11 @@
-//! Commits to Kafka what is durable, and nothing else.
+//! Commits to Kafka what is durable, and nothing else. The group's offsets are for those who watch: the ledger decides.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use rdkafka::error::KafkaResult;
 use tracing::warn;
 
 use crate::consume::Consumer;
@@ -11,12 +14,18 @@ use crate::offset::NextOffset;
 use crate::place::Place;
 use crate::start::Start;
 
-/// Durable and committed positions of the partitions that are ours.
-#[derive(Debug, Default)]
+/// Durable and committed positions of the partitions that are ours. A thread of its own waits for Kafka, which may take
+/// long to answer while the group has no coordinator.
+#[derive(Debug)]
 pub struct Commit {
     places: BTreeMap<Place, Position>,
+    jobs: Sender<Positions>,
+    answers: Receiver<KafkaResult<()>>,
+    sent: Option<Positions>,
     failed_at: Option<Instant>,
 }
+
+type Positions = Vec<(Place, NextOffset)>;
 
 #[derive(Clone, Copy, Debug)]
 struct Position {
@@ -28,8 +37,22 @@ struct Position {
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl Commit {
-    /// A partition became ours. What lies before its start is stored or is no more.
-    pub fn assign(&mut self, start: Start) {
+    /// Starts the thread; it ends when this is dropped and Kafka has answered.
+    pub fn start(consumer: Arc<Consumer>) -> Self {
+        let (jobs, due) = channel::<Positions>();
+        let (sender, answers) = channel();
+        std::thread::spawn(move || {
+            while let Ok(positions) = due.recv() {
+                if sender.send(consumer.commit(&positions)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { places: BTreeMap::new(), jobs, answers, sent: None, failed_at: None }
+    }
+
+    /// A partition became ours. What lies before its start is stored, is no more or was never looked for.
+    pub fn assign(&mut self, start: &Start) {
         self.places.insert(start.place, Position { durable: start.position, committed: start.committed });
     }
 
@@ -57,18 +80,31 @@ impl Commit {
         self.places.get(&place).and_then(|position| position.committed)
     }
 
-    /// Sends what is durable and not yet committed. What Kafka refuses is sent again later: at worst it is read and
-    /// stored again, which changes nothing.
-    pub fn send(&mut self, consumer: &Consumer) {
-        let due = self.places.iter().filter(|(_, position)| position.committed.is_none_or(|sent| sent < position.durable));
-        let due = due.map(|(&place, position)| (place, position.durable)).collect::<Vec<_>>();
-        if due.is_empty() || self.failed_at.is_some_and(|at| at.elapsed() < PAUSE) {
+    /// Sends what is durable and not yet committed, unless an answer is awaited. An offset beyond what is durable is set
+    /// back. What Kafka refuses is sent again later: at worst it is read and stored again, which changes nothing.
+    pub fn send(&mut self) {
+        self.take_answer(Duration::ZERO);
+        if self.sent.is_some() || self.failed_at.is_some_and(|at| at.elapsed() < PAUSE) {
             return;
         }
-        match consumer.commit(&due) {
+        let due = self.places.iter().filter(|(_, position)| position.committed != Some(position.durable));
+        let due = due.map(|(&place, position)| (place, position.durable)).collect::<Vec<_>>();
+        if !due.is_empty() && self.jobs.send(due.clone()).is_ok() {
+            self.sent = Some(due);
+        }
+    }
+
+    /// Waits that long for the answer to what was sent.
+    pub fn take_answer(&mut self, patience: Duration) {
+        if self.sent.is_none() {
+            return;
+        }
+        let Ok(answer) = self.answers.recv_timeout(patience) else { return };
+        let sent = self.sent.take().unwrap_or_default();
+        match answer {
             Ok(()) => {
                 self.failed_at = None;
-                for (place, next) in due {
+                for (place, next) in sent {
                     if let Some(position) = self.places.get_mut(&place) {
                         position.committed = Some(next);
                     }

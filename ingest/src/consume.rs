@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chiso_schemas::settings::Kafka;
 use rdkafka::client::ClientContext;
@@ -13,7 +14,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaRespErr;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::client::{self, client_config};
 use crate::failure::Failure;
@@ -31,11 +32,11 @@ pub enum Incoming<'a> {
     Nothing,
 }
 
-/// A rebalance: partitions that the group gives to this worker or takes from it. It goes on once
-/// [`Consumer::assign`] or [`Consumer::unassign`] has answered it.
+/// A rebalance: partitions that the group gives to this worker or takes from it. Taking away goes on once
+/// [`Consumer::unassign`] has answered it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {
-    /// Partitions to read.
+    /// Partitions to read. The group does not wait: [`Consumer::assign`] may come when it is known where to begin.
     Assigned(Vec<Place>),
     /// Partitions to leave.
     Revoked {
@@ -66,17 +67,20 @@ impl ClientContext for Context {
 impl ConsumerContext for Context {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let places = list.elements().iter().map(|element| place(element)).collect::<Vec<_>>();
-        if self.closing.load(Ordering::Relaxed) {
-            // Nothing is open any more; the consumer only waits for this answer.
-            if let Err(error) = consumer.incremental_unassign(list) {
-                debug!(%error, "partitions not given back while closing");
-            }
-            return;
-        }
+        let is_closing = self.closing.load(Ordering::Relaxed);
         let change = match error {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Change::Assigned(places),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                // Answered at once with nothing, so that a worker that waits for ClickHouse does not hold up the group.
+                answered(consumer.incremental_assign(&TopicPartitionList::new()));
+                Change::Assigned(places)
+            }
+            // Nothing is open any more; the consumer only waits for this answer.
+            _ if is_closing => return answered(unassign(consumer, &places)),
             _ => Change::Revoked { places, lost: consumer.assignment_lost() },
         };
+        if is_closing {
+            return;
+        }
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
     }
 }
@@ -86,15 +90,14 @@ pub struct Consumer {
     inner: BaseConsumer<Context>,
     brokers: String,
     topics: Topics,
-    group: String,
+    /// Dropped last.
+    closed: Option<Sender<()>>,
 }
 
 /// How much fetched data librdkafka may hold, in KiB; its default is 64 MiB.
 const QUEUE_KIB: &str = "32768";
 /// How long Kafka may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(10);
-/// Pause before a broker is asked again for what the group has committed.
-const COORDINATOR_PAUSE: Duration = Duration::from_millis(200);
 
 impl Consumer {
     /// Makes the consumer; nothing is sent yet.
@@ -123,13 +126,15 @@ impl Consumer {
             config.set("group.instance.id", &settings.instance);
         }
         let inner = config.create_with_context(Context::default()).map_err(|error| client::refused("consumer", &error))?;
-        let Kafka { brokers, group, .. } = settings.clone();
-        Ok(Self { inner, brokers, topics, group })
+        Ok(Self { inner, brokers: settings.brokers.clone(), topics, closed: None })
     }
 
-    /// The group that it belongs to.
-    pub fn group(&self) -> &str {
-        &self.group
+    /// Yields what is disconnected once the consumer is dropped and has left the group, which takes as long as Kafka
+    /// takes to answer.
+    pub fn closed(&mut self) -> Receiver<()> {
+        let (sender, receiver) = channel();
+        self.closed = Some(sender);
+        receiver
     }
 
     /// Joins the group.
@@ -149,7 +154,7 @@ impl Consumer {
             None => Ok(Incoming::Nothing),
             Some(Ok(message)) => Ok(Incoming::Message(message)),
             Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Incoming::End(partition)),
-            Some(Err(KafkaError::MessageConsumption(code))) if !is_final(code) => {
+            Some(Err(KafkaError::MessageConsumption(code))) if !is_final(code, &self.topics) => {
                 warn!(error = %code, brokers = self.brokers, "kafka does not deliver now, waiting");
                 Ok(Incoming::Nothing)
             }
@@ -173,9 +178,9 @@ impl Consumer {
         self.inner.context().changes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// Puts a rebalance back that could not be answered now.
-    pub fn postpone(&self, change: Change) {
-        self.inner.context().changes.lock().unwrap_or_else(PoisonError::into_inner).push_front(change);
+    /// Whether a rebalance waits.
+    pub fn has_change(&self) -> bool {
+        !self.inner.context().changes.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Begins to read partitions, each from its position.
@@ -186,44 +191,12 @@ impl Consumer {
         self.inner.incremental_assign(&list(starts)?)
     }
 
-    /// Gives partitions back.
+    /// Gives partitions back, also those that were never begun.
     ///
     /// # Errors
     /// The consumer is in no state to do so.
     pub fn unassign(&self, places: &[Place]) -> KafkaResult<()> {
-        self.inner.incremental_unassign(&names(places))
-    }
-
-    /// What the group has committed of those partitions. A broker that has just started does not know at once that it
-    /// coordinates the group, so such answers are waited out.
-    ///
-    /// # Errors
-    /// Kafka does not answer.
-    pub fn committed(&self, places: &[Place]) -> KafkaResult<Vec<(Place, Option<NextOffset>)>> {
-        let begun = Instant::now();
-        loop {
-            match self.committed_now(places) {
-                Err(error) if begun.elapsed() < ANSWER && error.rdkafka_error_code().is_some_and(is_warming_up) => {
-                    debug!(%error, "the group has no coordinator yet");
-                    std::thread::sleep(COORDINATOR_PAUSE);
-                }
-                answer => return answer,
-            }
-        }
-    }
-
-    fn committed_now(&self, places: &[Place]) -> KafkaResult<Vec<(Place, Option<NextOffset>)>> {
-        let list = self.inner.committed_offsets(names(places), ANSWER)?;
-        let mut found = Vec::new();
-        for element in list.elements() {
-            element.error()?;
-            let committed = match element.offset() {
-                Offset::Offset(offset) => Some(NextOffset::stated(offset)),
-                _ => None,
-            };
-            found.push((place(&element), committed));
-        }
-        Ok(found)
+        unassign(&self.inner, places)
     }
 
     /// Up to where all was given out, marks of transactions included, which are never given out as messages.
@@ -282,9 +255,9 @@ fn list(positions: &[(Place, NextOffset)]) -> KafkaResult<TopicPartitionList> {
     Ok(list)
 }
 
-fn names(places: &[Place]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(places.len());
-    for &place in places {
+fn names<'a>(places: impl IntoIterator<Item = &'a Place>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for place in places {
         list.add_partition(place.topic.name(), place.partition);
     }
     list
@@ -295,40 +268,40 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         self.inner.context().closing.store(true, Ordering::Relaxed);
         while let Some(change) = self.next_change() {
-            let answered = match change {
-                Change::Assigned(places) => self.inner.incremental_assign(&names(&places)),
-                Change::Revoked { places, .. } => self.unassign(&places),
-            };
-            if let Err(error) = answered {
-                debug!(%error, "rebalance not answered while closing");
+            if let Change::Revoked { places, .. } = change {
+                answered(self.unassign(&places));
             }
         }
     }
 }
 
+fn answered(answer: KafkaResult<()>) {
+    if let Err(error) = answer {
+        warn!(%error, "rebalance not answered");
+    }
+}
+
+/// librdkafka refuses the whole answer if one of the partitions was not assigned.
+fn unassign(consumer: &BaseConsumer<Context>, places: &[Place]) -> KafkaResult<()> {
+    let assigned = consumer.assignment()?;
+    let begun = |place: &&Place| assigned.find_partition(place.topic.name(), place.partition).is_some();
+    consumer.incremental_unassign(&names(places.iter().filter(begun)))
+}
+
 /// Errors that do not pass by themselves.
-fn is_final(code: RDKafkaErrorCode) -> bool {
+fn is_final(code: RDKafkaErrorCode, topics: &Topics) -> bool {
+    if matches!(code, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) {
+        // Of several topics, one may go.
+        return matches!(topics, Topics::Named(_));
+    }
     matches!(
         code,
-        RDKafkaErrorCode::UnknownTopicOrPartition
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::AutoOffsetReset
+        RDKafkaErrorCode::AutoOffsetReset
             | RDKafkaErrorCode::TopicAuthorizationFailed
             | RDKafkaErrorCode::GroupAuthorizationFailed
             | RDKafkaErrorCode::ClusterAuthorizationFailed
             | RDKafkaErrorCode::SaslAuthenticationFailed
             | RDKafkaErrorCode::InconsistentGroupProtocol
             | RDKafkaErrorCode::InvalidGroupId
-    )
-}
-
-/// Errors of a group whose coordinator is being found or is loading.
-fn is_warming_up(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::NotCoordinator
-            | RDKafkaErrorCode::CoordinatorNotAvailable
-            | RDKafkaErrorCode::CoordinatorLoadInProgress
-            | RDKafkaErrorCode::WaitingForCoordinator
     )
 }

@@ -1,22 +1,23 @@
-//! The end of `run --until-caught-up`: every end offset at start is stored and committed.
+//! The end of `run --until-caught-up`: every end offset at start is stored, as the ledger says, and committed.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use tracing::debug;
 
-use crate::broker::Questions;
 use crate::commit::Commit;
-use crate::consume::Consumer;
-use crate::observe::{Observation, observe};
+use crate::observe::Observation;
 use crate::offset::{NextOffset, Tracks};
 use crate::place::Place;
-use crate::start::{Start, StartError, starts};
+use crate::start::{Start, StartError, Starter};
 
-/// The ends of all partitions at start. Other workers of the group may read some of them: this one waits until what
-/// the group has committed reaches all ends, so exit code 0 means the same however many workers there are.
+/// The ends of all partitions at start. Other workers of the group may read some of them: this one waits until ledger and
+/// group reach all ends, so exit code 0 means the same however many workers there are.
 pub struct Goal {
     ends: BTreeMap<Place, Aim>,
+    starter: Starter,
+    others: Option<Receiver<Result<Vec<Reached>, StartError>>>,
     asked_at: Option<Instant>,
 }
 
@@ -27,22 +28,25 @@ struct Aim {
     seen: Observation,
 }
 
-/// Pause between two questions about what other workers have committed.
+/// How far another worker has come with a partition: both stored and committed.
+type Reached = (Place, i64);
+
+/// Pause between two questions about what other workers have stored.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Goal {
     /// Asks for the ends now, before anything is read.
     ///
     /// # Errors
-    /// Kafka does not answer, or a committed offset lies outside of its partition.
-    pub fn now(consumer: &Consumer, questions: &Questions, places: &[Place]) -> Result<Self, StartError> {
-        let seen = observe(questions, places)?.into_iter().collect::<BTreeMap<_, _>>();
-        let starts = starts(consumer, questions, places)?;
+    /// Kafka or ClickHouse does not answer, or what is stored does not fit to what Kafka has.
+    pub fn now(starter: Starter, places: &[Place]) -> Result<Self, StartError> {
         let aim = |start: Start| {
             let begin = start.position.get();
-            seen.get(&start.place).map(|&seen| (start.place, Aim { start: begin, reached: begin, seen }))
+            let reached = start.committed.map_or(begin, |committed| committed.get().min(begin));
+            (start.place, Aim { start: begin, reached, seen: start.seen })
         };
-        Ok(Self { ends: starts.into_iter().filter_map(aim).collect(), asked_at: None })
+        let ends = starter.starts(places)?.into_iter().map(aim).collect();
+        Ok(Self { ends, starter, others: None, asked_at: None })
     }
 
     /// The end of a partition at start: once the consumer reports the end of the partition, all before this is read.
@@ -61,28 +65,48 @@ impl Goal {
         self.ends.iter().all(read)
     }
 
-    /// Whether the group has committed all; asks Kafka about partitions of other workers, but not too often.
-    pub fn is_committed(&mut self, tracks: &Tracks, commit: &Commit, consumer: &Consumer) -> bool {
+    /// Whether all is stored and committed; asks about partitions of other workers, but not too often, and does not wait
+    /// for the answer.
+    pub fn is_committed(&mut self, tracks: &Tracks, commit: &Commit) -> bool {
         for (&place, aim) in &mut self.ends {
             if let Some(committed) = commit.committed(place) {
                 aim.reached = aim.reached.max(committed.get());
             }
         }
+        self.take_answer();
         let others = self.open().filter(|&place| tracks.next(place).is_none()).collect::<Vec<_>>();
-        if !others.is_empty() && self.asked_at.is_none_or(|at| at.elapsed() >= PAUSE) {
-            self.asked_at = Some(Instant::now());
-            match consumer.committed(&others) {
-                Ok(all) => all.into_iter().for_each(|(place, committed)| self.reach(place, committed)),
-                Err(error) => debug!(%error, "committed offsets not known"),
-            }
+        if !others.is_empty() && self.others.is_none() && self.asked_at.is_none_or(|at| at.elapsed() >= PAUSE) {
+            self.ask(others);
         }
         self.open().next().is_none()
     }
 
-    fn reach(&mut self, place: Place, committed: Option<NextOffset>) {
-        if let (Some(aim), Some(next)) = (self.ends.get_mut(&place), committed) {
-            aim.reached = aim.reached.max(next.get());
+    fn ask(&mut self, places: Vec<Place>) {
+        self.asked_at = Some(Instant::now());
+        let (sender, receiver) = channel();
+        self.others = Some(receiver);
+        let starter = self.starter.clone();
+        std::thread::spawn(move || {
+            // Nobody waits for the answer any more if the worker has ended.
+            let _ = sender.send(reached(&starter, &places));
+        });
+    }
+
+    fn take_answer(&mut self) {
+        let Some(others) = &self.others else { return };
+        match others.try_recv() {
+            Err(TryRecvError::Empty) => return,
+            Err(TryRecvError::Disconnected) => {}
+            Ok(Err(error)) => debug!(%error, "not known what other workers have stored"),
+            Ok(Ok(all)) => {
+                for (place, reached) in all {
+                    if let Some(aim) = self.ends.get_mut(&place) {
+                        aim.reached = aim.reached.max(reached);
+                    }
+                }
+            }
         }
+        self.others = None;
     }
 
     fn open(&self) -> impl Iterator<Item = Place> {
@@ -100,4 +124,14 @@ impl Goal {
         }
         (done, all)
     }
+}
+
+fn reached(starter: &Starter, places: &[Place]) -> Result<Vec<Reached>, StartError> {
+    let covered = starter.runtime.block_on(starter.ledger.covered())?;
+    let committed = starter.questions.committed(places)?;
+    let least = |(place, committed): (Place, Option<NextOffset>)| {
+        let stored = covered.get(&place).map_or(0, |covered| covered.stored_end);
+        (place, committed.map_or(0, NextOffset::get).min(stored))
+    };
+    Ok(committed.into_iter().map(least).collect())
 }

@@ -148,7 +148,7 @@ impl Insert {
         let stamp = sealed.stamp();
         let mut insert = self.begin::<RejectRow<'_>>("rejected_log", sealed).await?;
         for refused in &sealed.refused {
-            insert.write(&RejectRow::new(refused, stamp)).await?;
+            insert.write(&RejectRow::new(refused, sealed.incarnation(refused.arrival.place), stamp)).await?;
         }
         insert.end().await
     }
@@ -159,6 +159,7 @@ impl Insert {
         for entry in &sealed.ledger {
             let row = LedgerRow {
                 topic: entry.range.place.topic.name(),
+                incarnation: entry.range.incarnation,
                 partition: entry.range.place.partition,
                 from_offset: entry.range.from,
                 next_offset: entry.range.next,
@@ -166,6 +167,7 @@ impl Insert {
                 observed_end: entry.seen.end,
                 observed_at: entry.seen.at_ms,
                 group_id: &self.group,
+                lost_because: "",
             };
             insert.write(&row).await?;
         }

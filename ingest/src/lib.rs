@@ -21,6 +21,8 @@ pub mod commit;
 pub mod offset;
 pub mod counts;
 pub mod start;
+pub mod ledger;
+pub mod topic_ids;
 pub mod observe;
 pub mod goal;
 pub mod reference;
@@ -29,6 +31,9 @@ pub mod probe;
 
 pub mod args;
 pub mod run;
+pub mod coverage;
+pub mod lag;
+pub mod decisions;
 pub mod check;
 pub mod publish;
 pub mod lines;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use chiso_ingest::args::{Cli, Command};
 use chiso_ingest::failure::Failure;
-use chiso_ingest::{check, publish, run};
+use chiso_ingest::{check, coverage, decisions, lag, publish, run};
 use chiso_schemas::logging;
 use chiso_schemas::settings::{Key, Settings, key};
 use clap::{CommandFactory, Parser};
@@ -34,6 +34,10 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run::run(&settings, args, runtime.handle(), None),
         Command::Check(args) => check::check(&settings, args, &mut BufWriter::new(stdout())),
+        Command::Coverage(args) => coverage::coverage(&settings, args, runtime.handle(), &mut stdout()),
+        Command::Lag(args) => lag::lag(&settings, args, runtime.handle(), &mut stdout()),
+        Command::Adopt(args) => decisions::adopt(&settings, args, runtime.handle()),
+        Command::AcceptLoss(args) => decisions::accept_loss(&settings, args, runtime.handle()),
         Command::Publish(args) => publish::publish(&settings, args, runtime.handle()),
     }
 }
@@ -41,7 +45,9 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
 /// The settings without which the command cannot work.
 fn needs(cli: &Cli) -> &'static [Key] {
     match &cli.command {
-        Some(Command::Run(_)) => &[key::KAFKA_BROKERS, key::CLICKHOUSE_URL],
+        Some(Command::Run(_) | Command::Coverage(_) | Command::Lag(_) | Command::Adopt(_) | Command::AcceptLoss(_)) => {
+            &[key::KAFKA_BROKERS, key::CLICKHOUSE_URL]
+        }
         Some(Command::Publish(_)) => &[key::KAFKA_BROKERS],
         _ => &[],
     }

@@ -34,6 +34,8 @@ impl NextOffset {
 pub struct Range {
     /// The partition.
     pub place: Place,
+    /// Which topic of that name.
+    pub incarnation: u32,
     /// First position.
     pub from: NextOffset,
     /// Position after the last.
@@ -46,6 +48,7 @@ pub struct Tracks(BTreeMap<Place, Track>);
 
 #[derive(Clone, Copy, Debug)]
 struct Track {
+    incarnation: u32,
     /// Where the range of the open batch begins.
     from: NextOffset,
     /// Where reading goes on.
@@ -54,8 +57,8 @@ struct Track {
 
 impl Tracks {
     /// Begins to follow a partition that is read from there on.
-    pub fn assign(&mut self, place: Place, start: NextOffset) {
-        self.0.insert(place, Track { from: start, next: start });
+    pub fn assign(&mut self, place: Place, incarnation: u32, start: NextOffset) {
+        self.0.insert(place, Track { incarnation, from: start, next: start });
     }
 
     /// Ends following a partition.
@@ -82,6 +85,11 @@ impl Tracks {
         self.0.get(&place).map(|track| track.next)
     }
 
+    /// An empty range at that position of a partition, if it is ours.
+    pub fn empty(&self, place: Place, at: NextOffset) -> Option<Range> {
+        self.0.get(&place).map(|track| Range { place, incarnation: track.incarnation, from: at, next: at })
+    }
+
     /// The partitions that are ours.
     pub fn places(&self) -> impl Iterator<Item = Place> {
         self.0.keys().copied()
@@ -90,14 +98,19 @@ impl Tracks {
     /// The ranges read since they were last taken, which stay to be taken.
     pub fn read(&self) -> Vec<Range> {
         let read = self.0.iter().filter(|(_, track)| track.from < track.next);
-        read.map(|(&place, track)| Range { place, from: track.from, next: track.next }).collect()
+        read.map(|(&place, track)| Range { place, incarnation: track.incarnation, from: track.from, next: track.next }).collect()
     }
 
     /// The ranges read since they were last taken.
     pub fn take(&mut self) -> Vec<Range> {
         let read = self.0.iter_mut().filter(|(_, track)| track.from < track.next);
-        read.map(|(&place, track)| Range { place, from: std::mem::replace(&mut track.from, track.next), next: track.next })
-            .collect()
+        read.map(|(&place, track)| Range {
+            place,
+            incarnation: track.incarnation,
+            from: std::mem::replace(&mut track.from, track.next),
+            next: track.next,
+        })
+        .collect()
     }
 
     /// Forgets what was read since it was last taken, and says from where those partitions must be read again.
@@ -120,14 +133,14 @@ mod tests {
     }
 
     fn range(partition: i32, from: i64, next: i64) -> Range {
-        Range { place: place(partition), from: NextOffset(from), next: NextOffset(next) }
+        Range { place: place(partition), incarnation: 1, from: NextOffset(from), next: NextOffset(next) }
     }
 
     #[test]
     fn ranges_follow_each_other_and_hold_the_gaps() {
         let mut tracks = Tracks::default();
-        tracks.assign(place(0), NextOffset::stated(5));
-        tracks.assign(place(1), NextOffset::stated(0));
+        tracks.assign(place(0), 1, NextOffset::stated(5));
+        tracks.assign(place(1), 1, NextOffset::stated(0));
         tracks.advance(place(0), NextOffset::after(7));
         assert_eq!(tracks.take(), [range(0, 5, 8)]);
         // Offsets 8 and 9 are gaps: the next message lies at 10.
@@ -141,7 +154,7 @@ mod tests {
     #[test]
     fn only_new_messages_of_own_partitions_are_expected() {
         let mut tracks = Tracks::default();
-        tracks.assign(place(0), NextOffset::stated(5));
+        tracks.assign(place(0), 1, NextOffset::stated(5));
         tracks.advance(place(0), NextOffset::after(5));
         assert!(!tracks.meet(place(0), 5) && tracks.meet(place(0), 6) && tracks.meet(place(0), 9) && !tracks.meet(place(0), 9));
         tracks.revoke(place(0));
@@ -151,8 +164,8 @@ mod tests {
     #[test]
     fn what_is_dropped_is_read_again() {
         let mut tracks = Tracks::default();
-        tracks.assign(place(0), NextOffset::stated(0));
-        tracks.assign(place(1), NextOffset::stated(0));
+        tracks.assign(place(0), 1, NextOffset::stated(0));
+        tracks.assign(place(1), 1, NextOffset::stated(0));
         tracks.advance(place(0), NextOffset::after(3));
         tracks.take();
         tracks.advance(place(0), NextOffset::after(6));

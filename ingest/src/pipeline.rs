@@ -10,6 +10,8 @@
 mod ends;
 mod rebalance;
 
+use rebalance::Arrivals;
+
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -36,13 +38,16 @@ use crate::place::{Finder, Place};
 use crate::probe::{Cut, Passing, Probe};
 use crate::progress::Progress;
 use crate::reference::Generation;
+use crate::start::Starter;
 
 /// What the pipeline works with.
 pub struct Parts {
     /// Where messages come from.
     pub consumer: Arc<Consumer>,
-    /// Who asks where partitions begin and end.
+    /// Who asks where partitions end.
     pub questions: Arc<Questions>,
+    /// Who finds out where reading begins.
+    pub starter: Starter,
     /// Where batches go.
     pub insert: Insert,
     /// Where inserts run.
@@ -80,6 +85,11 @@ pub struct Pipeline {
     joined: bool,
     begun: Instant,
     noted: Instant,
+    arrivals: Arrivals,
+    /// What the ledger is to be told with the next batch.
+    unnoted: Vec<LedgerEntry>,
+    /// The last batch whose offsets are not all committed, as far as is known.
+    unconfirmed: Option<Passing>,
 }
 
 /// Messages taken between two looks at everything else.
@@ -99,7 +109,7 @@ impl Pipeline {
         Self {
             finder: Finder::default(),
             tracks: Tracks::default(),
-            commit: Commit::default(),
+            commit: Commit::start(Arc::clone(&parts.consumer)),
             open,
             spare: None,
             in_flight: None,
@@ -109,6 +119,9 @@ impl Pipeline {
             joined: false,
             begun: Instant::now(),
             noted: Instant::now(),
+            arrivals: Arrivals::default(),
+            unnoted: Vec::new(),
+            unconfirmed: None,
             parts,
         }
     }
@@ -127,7 +140,8 @@ impl Pipeline {
             self.rebalance()?;
             self.settle(Duration::ZERO)?;
             self.store_if_due()?;
-            self.commit.send(&self.parts.consumer);
+            self.commit.send();
+            self.confirm(Duration::ZERO);
             self.note_ends();
             let goal = self.parts.goal.as_ref().map(|goal| goal.progress(&self.commit));
             let (done, all) = goal.map_or((self.totals.read, None), |(done, all)| (done, Some(all)));
@@ -147,16 +161,22 @@ impl Pipeline {
             if self.open.is_full() && !self.paused {
                 break;
             }
-            match consumer.poll(patience)? {
-                Incoming::Message(message) => self.take(&message),
-                Incoming::End(partition) => self.reach_end(partition),
-                Incoming::Nothing => {
-                    self.pass_gaps();
-                    break;
-                }
+            if !self.poll(&consumer, patience)? {
+                self.pass_gaps();
+                break;
             }
         }
         Ok(())
+    }
+
+    /// Waits that long for what comes from Kafka, and takes it; false if nothing comes.
+    fn poll(&mut self, consumer: &Consumer, patience: Duration) -> Result<bool, Failure> {
+        match consumer.poll(patience)? {
+            Incoming::Message(message) => self.take(&message),
+            Incoming::End(partition) => self.reach_end(partition),
+            Incoming::Nothing => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Marks of transactions are positions without messages, so the consumer must be asked for them.
@@ -202,12 +222,20 @@ impl Pipeline {
         self.commit.release(&durable);
         self.totals.add(durable.counts());
         self.pass(Cut::BeforeCommit, || durable.passing());
-        self.commit.send(&self.parts.consumer);
-        if self.commit.is_settled() {
-            self.pass(Cut::AfterCommit, || durable.passing());
-        }
+        self.commit.send();
+        self.unconfirmed = Some(durable.passing());
         self.spare = Some(durable.into_spare());
         Ok(())
+    }
+
+    /// Waits that long for Kafka to answer for offsets.
+    fn confirm(&mut self, patience: Duration) {
+        self.commit.take_answer(patience);
+        if self.commit.is_settled()
+            && let Some(passing) = self.unconfirmed.take()
+        {
+            self.pass(Cut::AfterCommit, || passing);
+        }
     }
 
     fn store_if_due(&mut self) -> Result<(), Failure> {
@@ -223,13 +251,26 @@ impl Pipeline {
             return Ok(());
         }
         if self.open.is_full() && !self.paused {
-            self.settle(PATIENCE)?;
+            self.wait_for_insert()?;
         }
         if self.in_flight.is_none() {
             self.store_open();
             self.set_paused(false);
         } else if self.open.is_full() {
             self.set_paused(true);
+        }
+        Ok(())
+    }
+
+    /// Waits for the batch that is being inserted, and serves the group meanwhile: every poll may bring one message,
+    /// which is taken beyond the limit.
+    fn wait_for_insert(&mut self) -> Result<(), Failure> {
+        let (deadline, consumer) = (Instant::now() + PATIENCE, Arc::clone(&self.parts.consumer));
+        while self.in_flight.is_some() && Instant::now() < deadline && !self.parts.consumer.has_change() {
+            self.settle(POLL)?;
+            if self.in_flight.is_some() {
+                self.poll(&consumer, Duration::ZERO)?;
+            }
         }
         Ok(())
     }
@@ -266,7 +307,8 @@ impl Pipeline {
         }
     }
 
-    fn begin_insert(&mut self, ledger: Vec<LedgerEntry>) {
+    fn begin_insert(&mut self, mut ledger: Vec<LedgerEntry>) {
+        ledger.append(&mut self.unnoted);
         let next = Open::new(self.parts.limits, &self.parts.generation, self.spare.take());
         let sealed = std::mem::replace(&mut self.open, next).seal(ledger, now_ms());
         debug!(events = sealed.rows(), rejects = sealed.refused.len(), partitions = sealed.ledger.len(), "batch sealed");

@@ -73,6 +73,7 @@ pub struct Stamp {
 #[derive(Row, Serialize)]
 pub struct RejectRow<'a> {
     topic: &'a str,
+    incarnation: u32,
     partition: i32,
     offset: i64,
     reason: &'a str,
@@ -90,9 +91,10 @@ pub struct RejectRow<'a> {
 
 impl<'a> RejectRow<'a> {
     /// The row of a refused message.
-    pub fn new(refused: &'a Refused, stamp: Stamp) -> Self {
+    pub fn new(refused: &'a Refused, incarnation: u32, stamp: Stamp) -> Self {
         Self {
             topic: refused.arrival.place.topic.name(),
+            incarnation,
             partition: refused.arrival.place.partition,
             offset: refused.arrival.offset,
             reason: refused.reason.as_str(),
@@ -123,6 +125,8 @@ impl Serialize for Bytes<'_> {
 pub struct LedgerRow<'a> {
     /// Kafka topic.
     pub topic: &'a str,
+    /// Which topic of that name.
+    pub incarnation: u32,
     /// Partition.
     pub partition: i32,
     /// First position of the range.
@@ -138,4 +142,6 @@ pub struct LedgerRow<'a> {
     pub observed_at: i64,
     /// Consumer group.
     pub group_id: &'a str,
+    /// Empty if the range is stored; else why a person goes on without it.
+    pub lost_because: &'a str,
 }

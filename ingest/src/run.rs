@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use chiso_schemas::settings::Settings;
 use chiso_schemas::store::{SchemaError, Store, check_schema};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::args::RunArgs;
 use crate::batch::Limits;
@@ -17,16 +18,19 @@ use crate::consume::Consumer;
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::insert::Insert;
+use crate::ledger::Ledger;
 use crate::observe::{Observations, Observer};
 use crate::pipeline::{Parts, Pipeline};
 use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::reference;
-use crate::start::StartError;
+use crate::start::Starter;
 use crate::topics::Topics;
 
 /// How long ClickHouse and then Kafka may take to answer at start: both together below half a minute.
-const REACHED: Duration = Duration::from_secs(12);
+pub const REACHED: Duration = Duration::from_secs(12);
+/// How long leaving the group may take.
+const CLOSED: Duration = Duration::from_secs(5);
 
 /// Consumes until it is stopped or has caught up, and prints what became of the messages as one line of JSON. Fault tests
 /// give a probe, the program none.
@@ -34,25 +38,19 @@ const REACHED: Duration = Duration::from_secs(12);
 /// # Errors
 /// A dependency is not there, or something that a person must change.
 pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<Probe>) -> Result<(), Failure> {
-    let store = Store::new(&settings.clickhouse)?;
-    runtime.block_on(store.reachable(REACHED))?;
-    runtime.block_on(check_schema(&store)).map_err(|error| match error {
-        SchemaError::Store(error) => error.into(),
-        SchemaError::Missing { .. } => Failure::Dependency(error.to_string()),
-        SchemaError::Newer { .. } => Failure::Finding(error.to_string()),
-    })?;
+    let store = reach(settings, runtime)?;
     let generation = runtime.block_on(reference::load(&store))?;
     let newer = reference::watch(runtime, store.clone(), generation.number);
     let topics = Topics::new(&settings.kafka.topic)?;
-    let consumer = Arc::new(Consumer::new(&settings.kafka, topics.clone())?);
+    let mut consumer = Consumer::new(&settings.kafka, topics.clone())?;
+    let closed = consumer.closed();
+    let consumer = Arc::new(consumer);
     let questions = Arc::new(Questions::new(&settings.kafka, topics)?);
     let places = questions.places(REACHED)?;
     let kafka = |doing: &str, error| Failure::Dependency(format!("cannot {doing} at {}: {error}", settings.kafka.brokers));
-    let goal = args.until_caught_up.then(|| Goal::now(&consumer, &questions, &places));
-    let goal = goal.transpose().map_err(|error| match error {
-        StartError::Kafka(error) => kafka("ask for the ends of the partitions", error),
-        error @ StartError::Outside { .. } => Failure::Finding(error.to_string()),
-    })?;
+    let ledger = Ledger::new(store.clone(), &settings.kafka.group);
+    let starter = Starter { questions: Arc::clone(&questions), ledger, runtime: runtime.clone() };
+    let goal = args.until_caught_up.then(|| Goal::now(starter.clone(), &places)).transpose()?;
     consumer.subscribe().map_err(|error| kafka("subscribe to the topic", error))?;
     // Until here there is nothing to store, and a signal may end the process at once.
     let stop = stop_signal(runtime)?;
@@ -62,6 +60,7 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
     let mut pipeline = Pipeline::new(Parts {
         consumer,
         questions,
+        starter,
         insert: Insert::new(store, &settings.kafka.group).with_probe(probe.clone()),
         runtime: runtime.clone(),
         generation,
@@ -73,11 +72,32 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
         progress: Progress::new(args.progress),
         probe,
     });
-    let counts = pipeline.run(|| stop.load(Ordering::Relaxed))?;
+    let counts = pipeline.run(|| stop.load(Ordering::Relaxed));
     drop(observer);
+    // The consumer goes with the pipeline, and leaves the group.
+    std::thread::spawn(move || drop(pipeline));
+    if closed.recv_timeout(CLOSED) == Err(RecvTimeoutError::Timeout) {
+        warn!("kafka does not answer: the group will miss this worker after kafka.session_ms_max only");
+    }
+    let counts = counts?;
     info!(read = counts.read, stored = counts.stored, repeated = counts.repeated, rejected = counts.rejected(), "worker stopped");
     println!("{}", counts.to_json());
     Ok(())
+}
+
+/// ClickHouse, once it answers and has the tables of this release.
+///
+/// # Errors
+/// It is not there, or the tables are not.
+pub fn reach(settings: &Settings, runtime: &Handle) -> Result<Store, Failure> {
+    let store = Store::new(&settings.clickhouse)?;
+    runtime.block_on(store.reachable(REACHED))?;
+    runtime.block_on(check_schema(&store)).map_err(|error| match error {
+        SchemaError::Store(error) => error.into(),
+        SchemaError::Missing { .. } => Failure::Dependency(error.to_string()),
+        SchemaError::Newer { .. } => Failure::Finding(error.to_string()),
+    })?;
+    Ok(store)
 }
 
 /// Becomes true on SIGTERM or SIGINT.

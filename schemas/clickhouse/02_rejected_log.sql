@@ -1,7 +1,8 @@
--- Every refused message, whole; one row per (topic, partition, offset) (contract section 1, Refusal).
+-- Every refused message, whole; one row per (topic, incarnation, partition, offset) (contract section 1, Refusal).
 CREATE TABLE IF NOT EXISTS rejected_log
 (
     topic       LowCardinality(String)                      COMMENT 'Kafka topic',
+    incarnation UInt32                                      COMMENT 'which topic of that name, see incarnations',
     partition   Int32                                       COMMENT 'Kafka partition',
     offset      Int64                                       COMMENT 'Kafka offset',
     reason      LowCardinality(String)                      COMMENT 'reason code of the contract: the first rule that the message breaks',
@@ -16,7 +17,7 @@ CREATE TABLE IF NOT EXISTS rejected_log
     generation  UInt32                                      COMMENT 'generation of the reference data that refused it'
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (topic, partition, offset)
+ORDER BY (topic, incarnation, partition, offset)
 SETTINGS index_granularity = 256, non_replicated_deduplication_window = 10000,
          fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
 COMMENT 'every refused message; read it through the view rejected_events';

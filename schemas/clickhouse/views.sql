@@ -34,6 +34,7 @@ COMMENT 'effective, unretracted facts: one row a record and cell';
 CREATE OR REPLACE VIEW rejected_events
 (
     topic       LowCardinality(String)  COMMENT 'Kafka topic',
+    incarnation UInt32                  COMMENT 'which topic of that name: one that was made anew has the next number',
     partition   Int32                   COMMENT 'Kafka partition',
     offset      Int64                   COMMENT 'Kafka offset',
     reason      LowCardinality(String)  COMMENT 'the first rule that the message breaks',
@@ -47,8 +48,34 @@ CREATE OR REPLACE VIEW rejected_events
     generation  UInt32                  COMMENT 'generation of the reference data that refused it'
 )
 AS
-SELECT topic, partition, offset, reason, detail, source, id, key, headers, raw, arrived, generation FROM rejected_log FINAL
+SELECT topic, incarnation, partition, offset, reason, detail, source, id, key, headers, raw, arrived, generation FROM rejected_log FINAL
 COMMENT 'refused messages, whole: one row a topic, partition and offset';
+
+CREATE OR REPLACE VIEW coverage
+(
+    topic         LowCardinality(String)  COMMENT 'Kafka topic',
+    incarnation   UInt32                  COMMENT 'which topic of that name: the last one',
+    partition     Int32                   COMMENT 'Kafka partition',
+    first_offset  Int64                   COMMENT 'first position that is stored',
+    stored_end    Int64                   COMMENT 'end of the contiguous part: where a worker goes on',
+    last_end      Int64                   COMMENT 'end of the last stored range; equal to stored_end if there is no gap',
+    gaps          Array(Tuple(from_offset Int64, next_offset Int64)) COMMENT 'ranges between stored ones',
+    lost          Array(Tuple(from_offset Int64, next_offset Int64, because String)) COMMENT 'ranges that expired unread, with what a person said of them'
+)
+AS
+SELECT topic, incarnation, partition, min(from_offset) AS first_offset, if(empty(gaps), last_end, gaps[1].1) AS stored_end,
+       max(next_offset) AS last_end, arraySort(groupArrayIf((assumeNotNull(before), from_offset), from_offset > before)) AS gaps,
+       arraySort(groupUniqArrayIf((from_offset, next_offset, toString(lost_because)), lost_because != '')) AS lost
+FROM
+(
+    SELECT topic, incarnation, partition, from_offset, next_offset, lost_because,
+           maxOrNull(next_offset) OVER (PARTITION BY topic, incarnation, partition ORDER BY from_offset, next_offset
+                                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM ledger
+    WHERE (topic, incarnation) IN (SELECT topic, max(incarnation) FROM incarnations GROUP BY topic)
+)
+GROUP BY topic, incarnation, partition
+COMMENT 'which offsets are stored: one row a partition';
 
 CREATE OR REPLACE VIEW rollups
 (

@@ -7,7 +7,6 @@ use super::{POLL_INSERTING, Pipeline};
 use crate::batch::LedgerEntry;
 use crate::failure::Failure;
 use crate::observe::{Observation, observe};
-use crate::offset::Range;
 use crate::place::Place;
 
 /// How often a quiet worker notes in the ledger that it has reached the ends.
@@ -28,7 +27,7 @@ impl Pipeline {
             return;
         }
         let reached = self.reached(|place| self.parts.observations.of(place));
-        if !reached.is_empty() {
+        if !(reached.is_empty() && self.unnoted.is_empty()) {
             self.begin_insert(reached);
         }
     }
@@ -37,7 +36,7 @@ impl Pipeline {
     fn reached(&self, seen: impl Fn(Place) -> Option<Observation>) -> Vec<LedgerEntry> {
         let entry = |place| {
             let (next, seen) = (self.commit.durable(place)?, seen(place)?);
-            let range = Range { place, from: next, next };
+            let range = self.tracks.empty(place, next)?;
             (next.get() >= seen.end).then_some(LedgerEntry { range, seen })
         };
         self.tracks.places().filter_map(entry).collect()
@@ -48,8 +47,9 @@ impl Pipeline {
         // Before the first partitions come, it is not known whose they are.
         (self.joined || self.begun.elapsed() >= JOIN)
             && self.in_flight.is_none()
+            && self.arrivals.is_empty()
             && goal.is_read(&self.tracks)
-            && goal.is_committed(&self.tracks, &self.commit, &self.parts.consumer)
+            && goal.is_committed(&self.tracks, &self.commit)
     }
 
     /// Stores and commits all that is read. Yields whether that was done by then.
@@ -62,8 +62,8 @@ impl Pipeline {
         self.store_open();
         self.settle(left())?;
         while self.in_flight.is_none() && !self.commit.is_settled() && !left().is_zero() {
-            self.commit.send(&self.parts.consumer);
-            std::thread::sleep(POLL_INSERTING);
+            self.commit.send();
+            self.confirm(POLL_INSERTING.min(left()));
         }
         Ok(self.in_flight.is_none() && self.commit.is_settled())
     }

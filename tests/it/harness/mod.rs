@@ -3,6 +3,7 @@
 //! Rules: a topic and a database per test (`unique`), never a fixed sleep but a condition with a deadline
 //! (`wait_until`), and no cleaning up: the engines go when the process goes.
 
+mod admin;
 mod compare;
 mod engines;
 mod product;

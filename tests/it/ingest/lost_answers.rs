@@ -133,6 +133,29 @@ fn a_worker_that_cannot_store_before_its_deadline_commits_nothing_and_says_so() 
 }
 
 #[test]
+fn partitions_that_come_while_clickhouse_is_away_are_begun_when_it_is_back() {
+    let mut world = World::new("away_assigned", 2);
+    let line = Arc::new(Line::default());
+    let direct = world.engines.clickhouse_url.clone();
+    let second = Worker::start(&world);
+    wait_until("the other worker has begun", SOON, || second.log().matches("not seen before").count() == 2);
+    world.set("CLICKHOUSE__URL", start(&direct, &line));
+    let first = Worker::start(&world);
+    wait_until("both share the partitions", SOON, || first.log().contains("reading"));
+    line.down.store(true, Ordering::SeqCst);
+    second.stop();
+    world.produce(&events(100, 2));
+    wait_until("the worker asks in vain where to begin", SOON, || {
+        first.log().contains("cannot begin to read partitions, trying again")
+    });
+    assert_eq!(world.number(super::DISTINCT), 0);
+    line.down.store(false, Ordering::SeqCst);
+    wait_until("all events are stored", SOON, || world.number(super::DISTINCT) == 100);
+    wait_until("all offsets are committed", SOON, || world.committed() == world.ends());
+    assert_eq!(first.stop()["read"], 100);
+}
+
+#[test]
 fn a_rebalance_while_clickhouse_is_away_drops_what_is_open_and_loses_nothing() {
     let mut world = World::new("away_moved", 4);
     let line = Arc::new(Line::default());

@@ -1,11 +1,13 @@
 //! `chiso-ingest` as its users meet it: real Kafka, real ClickHouse, real processes.
 
 mod commands;
+mod coverage;
 mod lost_answers;
 mod memory;
 mod outcomes;
 mod restarts;
 mod start;
+mod starts;
 
 use std::fs;
 use std::io::Read;

@@ -18,8 +18,8 @@ fn shown(world: &World) -> String {
 /// Adds to the ledger of partition `partition` that a worker saw an end of `end` at `second`, having stored up to `stored`.
 fn observe(world: &World, partition: i32, stored: u32, end: u32, second: u32) {
     world.sql(&format!(
-        "INSERT INTO ledger (topic, partition, from_offset, next_offset, observed_end, observed_at, group_id)
-         VALUES ('{}', {partition}, {stored}, {stored}, {end}, '2030-01-01 00:00:{second:02}.000', 'g')",
+        "INSERT INTO ledger (topic, incarnation, partition, from_offset, next_offset, batch, observed_end, observed_at, group_id)
+         VALUES ('{}', 1, {partition}, {stored}, {stored}, generateUUIDv4(), {end}, '2030-01-01 00:00:{second:02}.000', 'g')",
         world.topic
     ));
 }
@@ -69,14 +69,17 @@ fn a_hole_in_the_ledger_holds_the_moment_back() {
     let world = small_world_with("hole", &[received("a", "00101", "2025-05-02", 1)]);
     let range = |from: u32, next: u32, second: u32| {
         world.sql(&format!(
-            "INSERT INTO ledger (topic, partition, from_offset, next_offset, observed_end, observed_at, group_id)
-             VALUES ('other', 0, {from}, {next}, {next}, '2030-01-01 00:00:{second:02}.000', 'g')"
+            "INSERT INTO ledger (topic, incarnation, partition, from_offset, next_offset, observed_end, observed_at, group_id)
+             VALUES ('other', 2, 0, {from}, {next}, {next}, '2030-01-01 00:00:{second:02}.000', 'g')"
         ));
     };
     for partition in 0..2 {
         let stored = world.covered()[usize::try_from(partition).unwrap()];
         observe(&world, partition, u32::try_from(stored).unwrap(), u32::try_from(stored).unwrap(), 50);
     }
+    // What was stored of a topic that had the name before counts no more.
+    world.sql("INSERT INTO incarnations (topic, incarnation) VALUES ('other', 1), ('other', 2)");
+    world.sql("INSERT INTO ledger (topic, incarnation, partition, from_offset, next_offset) VALUES ('other', 1, 0, 0, 100), ('other', 1, 9, 0, 9)");
     range(0, 10, 1);
     range(20, 30, 3);
     world.roll_up(TODAY);

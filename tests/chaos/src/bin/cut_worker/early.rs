@@ -52,11 +52,11 @@ impl Early {
             let (from, next) = (range.from.get(), range.next.get());
             offsets.add_partition_offset(range.place.topic.name(), range.place.partition, Offset::Offset(next))?;
             rows.push(format!(
-                "('{}', {}, {from}, {next}, generateUUIDv4(), {next}, now64(3), '{}')",
-                range.place.topic, range.place.partition, kafka.group
+                "('{}', {}, {}, {from}, {next}, generateUUIDv4(), {next}, now64(3), '{}')",
+                range.place.topic, range.incarnation, range.place.partition, kafka.group
             ));
         }
-        let columns = "topic, partition, from_offset, next_offset, batch, observed_end, observed_at, group_id";
+        let columns = "topic, incarnation, partition, from_offset, next_offset, batch, observed_end, observed_at, group_id";
         self.agent
             .post(&clickhouse.url)
             .query("database", &clickhouse.database)
