@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::commit::Commit;
 use crate::observe::Observation;
@@ -35,17 +35,27 @@ type Reached = (Place, i64);
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Goal {
-    /// Asks for the ends now, before anything is read.
+    /// Asks for the ends now, before anything is read; again within that time if asking again can help.
     ///
     /// # Errors
     /// Kafka or ClickHouse does not answer, or what is stored does not fit to what Kafka has.
-    pub fn now(starter: Starter, places: &[Place]) -> Result<Self, StartError> {
+    pub fn now(starter: Starter, places: &[Place], within: Duration) -> Result<Self, StartError> {
+        let begun = Instant::now();
+        let starts = loop {
+            match starter.starts(places) {
+                Err(error) if error.may_pass() && begun.elapsed() < within => {
+                    warn!(%error, "not known where to begin, asking again")
+                }
+                answer => break answer?,
+            }
+            std::thread::sleep(PAUSE);
+        };
         let aim = |start: Start| {
             let begin = start.position.get();
             let reached = start.committed.map_or(begin, |committed| committed.get().min(begin));
             (start.place, Aim { start: begin, reached, seen: start.seen })
         };
-        let ends = starter.starts(places)?.into_iter().map(aim).collect();
+        let ends = starts.into_iter().map(aim).collect();
         Ok(Self { ends, starter, others: None, asked_at: None })
     }
 

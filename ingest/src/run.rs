@@ -50,7 +50,7 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
     let kafka = |doing: &str, error| Failure::Dependency(format!("cannot {doing} at {}: {error}", settings.kafka.brokers));
     let ledger = Ledger::new(store.clone(), &settings.kafka.group);
     let starter = Starter { questions: Arc::clone(&questions), ledger, runtime: runtime.clone() };
-    let goal = args.until_caught_up.then(|| Goal::now(starter.clone(), &places)).transpose()?;
+    let goal = args.until_caught_up.then(|| Goal::now(starter.clone(), &places, REACHED)).transpose()?;
     consumer.subscribe().map_err(|error| kafka("subscribe to the topic", error))?;
     // Until here there is nothing to store, and a signal may end the process at once.
     let stop = stop_signal(runtime)?;
