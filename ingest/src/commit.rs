@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use tracing::warn;
 
 use crate::consume::Consumer;
@@ -23,6 +23,7 @@ pub struct Commit {
     answers: Receiver<KafkaResult<()>>,
     sent: Option<Positions>,
     failed_at: Option<Instant>,
+    refused_at: Option<Instant>,
 }
 
 type Positions = Vec<(Place, NextOffset)>;
@@ -48,7 +49,7 @@ impl Commit {
                 }
             }
         });
-        Self { places: BTreeMap::new(), jobs, answers, sent: None, failed_at: None }
+        Self { places: BTreeMap::new(), jobs, answers, sent: None, failed_at: None, refused_at: None }
     }
 
     /// A partition became ours. What lies before its start is stored, is no more or was never looked for.
@@ -112,13 +113,34 @@ impl Commit {
             }
             Err(error) => {
                 self.failed_at = Some(Instant::now());
+                if error.rdkafka_error_code().is_some_and(is_of_membership) {
+                    self.refused_at = self.failed_at;
+                }
                 warn!(%error, "commit failed, trying again");
             }
         }
+    }
+
+    /// Whether the group has refused a commit since then because it is being shared out anew, or because this worker is no
+    /// member any more. While nobody polls, it will refuse every other one, too.
+    pub fn is_refused_since(&self, moment: Instant) -> bool {
+        self.refused_at.is_some_and(|at| at >= moment)
     }
 
     /// Whether all that is durable is committed.
     pub fn is_settled(&self) -> bool {
         self.places.values().all(|position| position.committed == Some(position.durable))
     }
+}
+
+/// Refusals that end with the next rebalance, or with a new membership.
+fn is_of_membership(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::IllegalGeneration
+            | RDKafkaErrorCode::RebalanceInProgress
+            | RDKafkaErrorCode::UnknownMemberId
+            | RDKafkaErrorCode::FencedInstanceId
+            | RDKafkaErrorCode::AssignmentLost
+    )
 }

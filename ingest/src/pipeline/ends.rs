@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{POLL_INSERTING, Pipeline};
 use crate::batch::LedgerEntry;
+use crate::commit::Commit;
 use crate::failure::Failure;
 use crate::observe::{Observation, observe};
 use crate::place::Place;
@@ -52,7 +53,8 @@ impl Pipeline {
             && goal.is_committed(&self.tracks, &self.commit)
     }
 
-    /// Stores and commits all that is read. Yields whether that was done by then.
+    /// Stores all that is read, and commits it unless the group takes no commits now: the ledger knows it, so nobody reads it
+    /// again. Yields whether that was done by then.
     pub(super) fn store_all(&mut self, deadline: Instant) -> Result<bool, Failure> {
         let left = || deadline.saturating_duration_since(Instant::now());
         self.settle(left())?;
@@ -61,14 +63,17 @@ impl Pipeline {
         }
         self.store_open();
         self.settle(left())?;
-        while self.in_flight.is_none() && !self.commit.is_settled() && !left().is_zero() {
+        let begun = Instant::now();
+        let is_done = |commit: &Commit| commit.is_settled() || commit.is_refused_since(begun);
+        while self.in_flight.is_none() && !is_done(&self.commit) && !left().is_zero() {
             self.commit.send();
             self.confirm(POLL_INSERTING.min(left()));
         }
-        Ok(self.in_flight.is_none() && self.commit.is_settled())
+        Ok(self.in_flight.is_none() && is_done(&self.commit))
     }
 
-    /// The last steps of a worker that stops: everything read is stored and committed, or it says that it is not.
+    /// The last steps of a worker that stops: everything read is stored and committed, or it says that it is not. It cannot
+    /// commit while others join or leave, or after its partitions went to others.
     pub(super) fn drain(&mut self) -> Result<(), Failure> {
         let deadline = Instant::now() + self.parts.drain_max;
         if !self.store_all(deadline)? {
