@@ -30,6 +30,8 @@ pub struct Options {
     pub until: Option<Instant>,
 }
 
+/// How long a partition may stand still in a complete group before somebody must join.
+const STUCK: Duration = Duration::from_secs(20);
 /// How long workers may take to store what was published, after a fault.
 const CAUGHT_UP: Duration = Duration::from_secs(180);
 
@@ -161,14 +163,25 @@ impl<'a> Episode<'a> {
         let world = &self.world;
         let ends = patiently("Kafka says where partitions end", || world.ends(self.engines))?;
         let deadline = Instant::now() + CAUGHT_UP;
+        let mut stuck = (Instant::now(), Vec::new());
         loop {
-            ensure!(self.load.as_ref().is_some_and(Load::is_going_on), "the load has ended by itself");
+            if let Some(ended) = self.load.take_if(|load| !load.is_going_on()) {
+                ended.stop().context("the load has ended by itself")?;
+            }
             self.revive()?;
             // ClickHouse may still be away.
-            if let Ok(covers) = covered(self.engines, &self.world)
-                && covers.iter().zip(&ends).all(|(cover, end)| cover.next >= *end)
-            {
-                return Ok(());
+            if let Ok(covers) = covered(self.engines, &self.world) {
+                let behind = covers.iter().zip(&ends).filter(|(cover, end)| cover.next < **end);
+                let behind = behind.map(|(cover, _)| cover.next).collect::<Vec<_>>();
+                if behind.is_empty() {
+                    return Ok(());
+                }
+                if behind != stuck.1 {
+                    stuck = (Instant::now(), behind);
+                } else if stuck.0.elapsed() > STUCK {
+                    self.share_anew()?;
+                    stuck.0 = Instant::now();
+                }
             }
             if Instant::now() > deadline {
                 let covers = covered(self.engines, &self.world)?;
@@ -177,6 +190,17 @@ impl<'a> Episode<'a> {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// A static member that dies in the middle of a rebalance gets back what it had when it returns, and what it was giving
+    /// up is nobody's until the group is shared out anew. Another worker makes it so.
+    fn share_anew(&mut self) -> anyhow::Result<()> {
+        if self.world.members(self.engines)? != Some(self.workers.len()) {
+            return Ok(());
+        }
+        self.tally.shared_anew += 1;
+        let slot = (1..).step_by(2).find(|slot| self.workers.iter().all(|worker| worker.slot != *slot)).unwrap_or(1);
+        self.start(slot)
     }
 
     /// Whether all is well so far.
@@ -212,6 +236,7 @@ impl<'a> Episode<'a> {
             covers.iter().zip(&ends).all(|(cover, end)| cover.next >= *end),
             "the ledger ends at {covers:?}, the topic at {ends:?}"
         );
+        self.world.finish(self.engines, "chiso-ingest", &["coverage"]).context("the product's own look at the ledger")?;
         self.found.add(at_rest(self.engines, &self.world, &self.truth)?);
         Ok(())
     }

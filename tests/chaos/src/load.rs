@@ -18,6 +18,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 
+use crate::engines::patiently;
 use crate::world::PATIENCE;
 
 /// How the load is made.
@@ -36,7 +37,7 @@ const TICK: Duration = Duration::from_millis(50);
 const TRANSACTIONS: f64 = 0.1;
 const ABORTED: f64 = 0.3;
 /// How long the last messages may take to be published.
-const LAST: Duration = Duration::from_secs(90);
+const LAST: Duration = Duration::from_secs(240);
 
 /// Where a message lies: partition and offset.
 pub type Place = (i32, i64);
@@ -148,7 +149,7 @@ impl Publisher {
     fn new(client: ClientConfig, topic: String, reference: Reference, rate: Rate) -> anyhow::Result<Self> {
         let acknowledged = Acknowledged::default();
         let mut config = client.clone();
-        config.set("enable.idempotence", "true").set("partitioner", "murmur2_random").set("message.timeout.ms", "120000");
+        config.set("enable.idempotence", "true").set("partitioner", "murmur2_random").set("message.timeout.ms", "300000");
         let plain = config.create_with_context(acknowledged.clone())?;
         let in_transaction = Acknowledged::default();
         let transactional = transactional(&client, &topic, &in_transaction)?;
@@ -214,7 +215,8 @@ impl Publisher {
             outcome => {
                 if outcome.is_err() {
                     // Kafka is away: a new producer of the same name ends what the old one left open.
-                    self.transactional = transactional(&self.client, &self.topic, &self.in_transaction)?;
+                    self.transactional =
+                        patiently("begin transactions again", || transactional(&self.client, &self.topic, &self.in_transaction))?;
                 }
                 self.in_transaction.0.take();
                 self.published.aborted += messages.len();

@@ -171,16 +171,16 @@ fn deck(dice: &mut SmallRng) -> Vec<Fault> {
             deck.push(Fault::KillAtRandom(victim, millis(dice, 0, 2_000)));
         }
     }
-    for cut in [Cut::Sealed, Cut::BeforeCommit] {
-        deck.push(Fault::Pause(Victim::Worker, cut, ZOMBIE));
-    }
-    for victim in [Victim::ClickHouse, Victim::Kafka] {
-        let cut = Cut::ALL[dice.random_range(0..Cut::ALL.len())];
-        deck.push(Fault::Pause(victim, cut, millis(dice, 1_000, 7_000)));
-    }
-    deck.push(Fault::Replace([Cut::Sealed, Cut::Inserted, Cut::BeforeCommit][dice.random_range(0..3)]));
+    let mut pick = |cuts: &[Cut]| cuts[dice.random_range(0..cuts.len())];
+    deck.push(Fault::Pause(Victim::Worker, pick(&Cut::ALL), ZOMBIE));
+    deck.push(Fault::Replace(pick(&[Cut::Sealed, Cut::Inserted, Cut::BeforeCommit])));
+    let (victim, cut) =
+        ([Victim::ClickHouse, Victim::Kafka][dice.random_range(0..2)], Cut::ALL[dice.random_range(0..Cut::ALL.len())]);
+    deck.push(Fault::Pause(victim, cut, millis(dice, 1_000, 7_000)));
     deck.extend([Fault::Join, Fault::Leave, Fault::Swap]);
-    deck.extend(Manner::ALL.map(|manner| Fault::Line(manner, millis(dice, 500, 3_000))));
+    let mut manners = Manner::ALL;
+    manners.shuffle(dice);
+    deck.extend(manners.into_iter().take(3).map(|manner| Fault::Line(manner, millis(dice, 500, 3_000))));
     deck.shuffle(dice);
     deck
 }
