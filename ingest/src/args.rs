@@ -39,6 +39,8 @@ pub enum Command {
     AcceptLoss(AcceptLossArgs),
     /// Publish a file of structured CloudEvents, one a line, with the ward code as key.
     Publish(PublishArgs),
+    /// Publish refused messages again, byte for byte, after the cause is fixed; each only once.
+    ReplayRejected(ReplayArgs),
 }
 
 /// Arguments of `run`.
@@ -127,6 +129,35 @@ pub struct PublishArgs {
     /// without changing their meaning are published structured, as they are; the summary counts them.
     #[arg(long, value_enum, default_value_t = Mode::Structured)]
     pub mode: Mode,
+}
+
+/// Arguments of `replay-rejected`. Filters are all to hold; a filter given several times selects any of its values.
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// Only those refused for this reason, such as unknown_source.
+    #[arg(long, value_name = "REASON")]
+    pub reason: Vec<String>,
+    /// Only those of this CloudEvents source.
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Vec<String>,
+    /// Only those that arrived by this topic; they go to the topic by which they came.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Vec<String>,
+    /// Only those that arrived at this moment or later: 2025-10-09T08:00:00+07:00, or the begin of a local day, 2025-10-09.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only those that arrived before this moment.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// At most that many.
+    #[arg(long, value_name = "COUNT")]
+    pub limit: Option<u64>,
+    /// Only say how many there are.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask at a terminal.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Content mode of the CloudEvents Kafka binding.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chiso_schemas::event::Event;
+use chiso_schemas::reference::Reference;
 use chiso_schemas::settings;
 use uuid::Uuid;
 
@@ -172,10 +173,25 @@ impl Sealed {
         self.order.rows.len()
     }
 
-    /// Where the message of an event lies: a row that ClickHouse refuses is read again from there.
-    pub fn origin(&self, row: usize) -> (Place, i64) {
-        let row = self.order.rows[row] as usize;
-        (self.facts.places()[self.facts.origin(row)], self.facts.offset(row))
+    /// Where the message of an event lies, and those that repeat it: what ClickHouse refuses is read again from there.
+    pub fn messages(&self, row: usize) -> Vec<Arrival> {
+        let (facts, own) = (&self.facts, self.order.rows[row] as usize);
+        let arrival =
+            |row| Arrival { place: facts.places()[facts.origin(row)], offset: facts.offset(row), ms: facts.arrived_ms(row) };
+        (0..facts.len()).filter(|&row| facts.is_repeat(own, row)).map(arrival).collect()
+    }
+
+    /// What its events were judged by.
+    pub fn reference(&self) -> &Reference {
+        &self.generation.reference
+    }
+
+    /// So many of its events are not stored after all: these messages, repeats among them, are refused instead.
+    pub fn refuse(&mut self, events: usize, messages: Vec<Refused>) {
+        self.counts.stored -= events as u64;
+        self.counts.repeated -= (messages.len() - events) as u64;
+        messages.iter().for_each(|refused| self.counts.reject(refused.reason));
+        self.refused.extend(messages);
     }
 
     /// Those events as a block of `event_log`.
@@ -287,7 +303,7 @@ mod tests {
         assert_eq!(sealed.counts.rejected(), 1);
         assert_eq!(sealed.rows(), lines.len());
         // Of two copies the first stays.
-        let mut offsets = (0..sealed.rows()).map(|row| sealed.origin(row).1).collect::<Vec<_>>();
+        let mut offsets = (0..sealed.rows()).map(|row| sealed.messages(row)[0].offset).collect::<Vec<_>>();
         offsets.sort_unstable();
         assert_eq!(offsets, (0..i64::try_from(lines.len()).unwrap()).collect::<Vec<_>>());
         assert!(!sealed.batch.is_nil());
@@ -331,7 +347,7 @@ mod tests {
         assert!(next.is_empty() && next.rows() == 0);
         take(&mut next, lines[2], 7);
         let sealed = next.seal(vec![], 6);
-        assert_eq!((sealed.rows(), sealed.origin(0)), (1, (Place::new("t", 0), 7)));
+        assert_eq!((sealed.rows(), sealed.messages(0)[0].offset), (1, 7));
         let (facts, row) = (&sealed.facts, sealed.order.rows[0] as usize);
         assert!(lines[2].contains(str::from_utf8(facts.id(row)).unwrap()));
     }

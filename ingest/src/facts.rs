@@ -155,6 +155,12 @@ impl Facts {
 
 /// One fact, read out of the columns.
 impl Facts {
+    /// Whether two rows are the same event: one statement of one record in one cell.
+    pub fn is_repeat(&self, one: usize, other: usize) -> bool {
+        let cell = |row| (self.days[row], self.indicators[row], self.wards[row], self.sources[row], self.versions[row]);
+        cell(one) == cell(other) && self.record(one) == self.record(other)
+    }
+
     /// Local day, in days since 1970-01-01.
     pub fn day(&self, row: usize) -> i32 {
         self.days[row]

@@ -17,6 +17,16 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The same, of a setting that is named first.
+    #[must_use]
+    pub fn told(self, of: &str) -> Self {
+        match self {
+            Self::Finding(text) => Self::Finding(format!("{of}: {text}")),
+            Self::Usage(text) => Self::Usage(format!("{of}: {text}")),
+            Self::Dependency(text) => Self::Dependency(format!("{of}: {text}")),
+        }
+    }
+
     /// The exit code.
     pub fn code(&self) -> u8 {
         match self {

@@ -1,22 +1,32 @@
-//! Writes a sealed batch into ClickHouse: events, rejects, marks, ledger, in this order, each as often as it takes.
+//! Writes a sealed batch into ClickHouse: events, rejects, marks, ledger, in this order, each as often as it takes. What is
+//! refused goes to the rejects topic, too, before the ledger, which decides what is read again.
 //!
 //! Marks stand before the ledger and after the events, so that whoever sees an offset range as stored also sees the
 //! events of it and what the rollup must do. Every attempt carries the same deduplication token, so ClickHouse keeps
 //! the rows once, also when an answer was lost.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chiso_schemas::store::{Store, StoreError};
+use chiso_schemas::settings::Kafka;
+use chiso_schemas::store::{Fault, Store};
 use clickhouse::error::Result as ClientResult;
 use clickhouse::insert::Insert as TableInsert;
 use clickhouse::{Client, Row};
+use tracing::warn;
+use uuid::Uuid;
 
 use crate::batch::{Sealed, Spare};
+use crate::bisect::{self, Unstorable, bisect};
 use crate::counts::Counts;
+use crate::failure::Failure;
 use crate::native::Block;
 use crate::offset;
 use crate::probe::{Cut, Passing, Probe};
+use crate::rejects_topic::RejectsTopic;
+use crate::reread::Reread;
 use crate::retry::retry;
 use crate::rows::{LedgerRow, RejectRow};
 
@@ -58,6 +68,10 @@ pub struct Insert {
     store: Store,
     group: String,
     probe: Option<Probe>,
+    rejects_topic: Option<Arc<RejectsTopic>>,
+    reread: Arc<Reread>,
+    /// Rows stored since ClickHouse refused one for what is in it.
+    stored_since: Arc<AtomicUsize>,
 }
 
 /// How long ClickHouse may take to accept a piece of the rows.
@@ -66,16 +80,24 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(180);
 
 impl Insert {
-    /// Messages are read by the group.
-    pub fn new(store: Store, group: impl Into<String>) -> Self {
+    /// Messages are read with these settings.
+    pub fn new(store: Store, kafka: &Kafka) -> Self {
         // The client cannot read the type of a named tuple, so a test compares rows and tables instead.
         let client = store.write().clone().with_validation(false);
-        Self { client, store, group: group.into(), probe: None }
+        let (group, reread) = (kafka.group.clone(), Arc::new(Reread::new(kafka)));
+        // Of what was stored before it started, a worker knows nothing bad.
+        let stored_since = Arc::new(AtomicUsize::new(bisect::ONE_IN));
+        Self { client, store, group, probe: None, rejects_topic: None, reread, stored_since }
     }
 
     /// Tells a probe of the cuts that batches pass here.
     pub fn with_probe(self, probe: Option<Probe>) -> Self {
         Self { probe, ..self }
+    }
+
+    /// Sends what is refused to a topic as well.
+    pub fn with_rejects_topic(self, rejects_topic: Option<Arc<RejectsTopic>>) -> Self {
+        Self { rejects_topic, ..self }
     }
 
     fn pass(&self, cut: Cut, sealed: &Sealed) {
@@ -87,14 +109,15 @@ impl Insert {
     /// Writes the batch, and tries again as long as that can help.
     ///
     /// # Errors
-    /// ClickHouse refused it in a way that only a person can change.
-    pub async fn write(&self, sealed: Sealed) -> Result<Durable, StoreError> {
-        let (store, rows) = (&self.store, sealed.rows());
-        if rows > 0 {
-            retry(store, "insert into event_log", || self.events(&sealed, 0..rows, sealed.token("event_log"))).await?;
-        }
+    /// ClickHouse or the rejects topic refused it in a way that only a person can change.
+    pub async fn write(&self, mut sealed: Sealed) -> Result<Durable, Failure> {
+        let store = &self.store;
+        self.store_events(&mut sealed).await?;
         if !sealed.refused.is_empty() {
             retry(store, "insert into rejected_log", || self.rejects(&sealed)).await?;
+            if let Some(topic) = &self.rejects_topic {
+                topic.deliver(&sealed.refused).await?;
+            }
         }
         retry(store, "insert into marks", || self.marks(&sealed)).await?;
         if !sealed.ledger.is_empty() {
@@ -103,6 +126,45 @@ impl Insert {
         self.pass(Cut::Inserted, &sealed);
         let ranges = sealed.ledger.iter().map(|entry| entry.range).collect();
         Ok(Durable { ranges, counts: sealed.counts.clone(), spare: sealed.into_spare() })
+    }
+
+    /// Stores the events. Those that ClickHouse refuses on their own become refused messages of the batch, once it is known
+    /// that they are few.
+    async fn store_events(&self, sealed: &mut Sealed) -> Result<(), Failure> {
+        let rows = sealed.rows();
+        if rows == 0 {
+            return Ok(());
+        }
+        let batch = &*sealed;
+        let insert = |rows: Range<usize>, token: String| async move {
+            let attempt = || self.events(batch, rows.clone(), token.clone());
+            retry(&self.store, "insert into event_log", attempt).await
+        };
+        match insert(0..rows, batch.token("event_log")).await {
+            Ok(()) => {
+                self.stored_since.fetch_add(rows, Ordering::Relaxed);
+                return Ok(());
+            }
+            Err(error) if error.fault() == Fault::Bisect => {
+                warn!(%error, rows, "clickhouse refuses a batch for what is in it, dividing it")
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let stored_before = self.stored_since.load(Ordering::Relaxed);
+        let unstorable = bisect(rows, stored_before, |range| insert(range, Uuid::new_v4().to_string())).await?;
+        let mut refused = Vec::new();
+        for Unstorable { row, said } in &unstorable {
+            for arrival in batch.messages(*row) {
+                refused.push(self.reread.refused(arrival, said, batch.reference()).await?);
+            }
+        }
+        if unstorable.is_empty() {
+            self.stored_since.fetch_add(rows, Ordering::Relaxed);
+        } else {
+            self.stored_since.store(0, Ordering::Relaxed);
+        }
+        sealed.refuse(unstorable.len(), refused);
+        Ok(())
     }
 
     async fn events(&self, sealed: &Sealed, rows: Range<usize>, token: String) -> ClientResult<()> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use chiso_ingest::args::{Cli, Command};
 use chiso_ingest::failure::Failure;
-use chiso_ingest::{check, coverage, decisions, lag, publish, run};
+use chiso_ingest::{check, coverage, decisions, lag, publish, replay, run};
 use chiso_schemas::logging;
 use chiso_schemas::settings::{Key, Settings, key};
 use clap::{CommandFactory, Parser};
@@ -39,15 +39,21 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Adopt(args) => decisions::adopt(&settings, args, runtime.handle()),
         Command::AcceptLoss(args) => decisions::accept_loss(&settings, args, runtime.handle()),
         Command::Publish(args) => publish::publish(&settings, args, runtime.handle()),
+        Command::ReplayRejected(args) => replay::replay(&settings, args, runtime.handle()),
     }
 }
 
 /// The settings without which the command cannot work.
 fn needs(cli: &Cli) -> &'static [Key] {
     match &cli.command {
-        Some(Command::Run(_) | Command::Coverage(_) | Command::Lag(_) | Command::Adopt(_) | Command::AcceptLoss(_)) => {
-            &[key::KAFKA_BROKERS, key::CLICKHOUSE_URL]
-        }
+        Some(
+            Command::Run(_)
+            | Command::Coverage(_)
+            | Command::Lag(_)
+            | Command::Adopt(_)
+            | Command::AcceptLoss(_)
+            | Command::ReplayRejected(_),
+        ) => &[key::KAFKA_BROKERS, key::CLICKHOUSE_URL],
         Some(Command::Publish(_)) => &[key::KAFKA_BROKERS],
         _ => &[],
     }

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use chiso_schemas::store::StoreError;
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
 use tokio::runtime::Handle;
@@ -78,7 +77,7 @@ pub struct Pipeline {
     commit: Commit,
     open: Open,
     spare: Option<Spare>,
-    in_flight: Option<Receiver<Result<Durable, StoreError>>>,
+    in_flight: Option<Receiver<Result<Durable, Failure>>>,
     next_generation: Option<Arc<Generation>>,
     paused: bool,
     totals: Counts,

@@ -57,16 +57,16 @@ pub fn watch(runtime: &Handle, store: Store, current: u32) -> Receiver<Arc<Gener
 }
 
 async fn follow(store: Store, mut current: u32, newer: Sender<Arc<Generation>>) {
+    let mut failing = false;
     loop {
         tokio::time::sleep(LOOK).await;
-        let generation = match renewed(&store, current).await {
-            Ok(None) => continue,
-            Ok(Some(generation)) => generation,
-            Err(error) => {
-                warn!(%error, "reference data not renewed, going on with the old");
-                continue;
-            }
-        };
+        let renewed = renewed(&store, current).await;
+        // Once, not every few seconds for as long as ClickHouse is away.
+        if let (Err(error), false) = (&renewed, failing) {
+            warn!(%error, "reference data not renewed, going on with the old until clickhouse answers");
+        }
+        failing = renewed.is_err();
+        let Ok(Some(generation)) = renewed else { continue };
         current = generation.number;
         if newer.send(generation).is_err() {
             return;

@@ -74,8 +74,8 @@ impl Tries {
     }
 }
 
-/// Twice as long each time up to the longest, and by chance up to half of it shorter, so that workers spread.
-fn pause(fault: Fault, failures: u32) -> Duration {
+/// The pause after so many failures: twice as long each time up to the longest, and by chance up to half of it shorter, so that workers spread.
+pub fn pause(fault: Fault, failures: u32) -> Duration {
     let (first, longest) = if fault == Fault::Wait { (FIRST_WAIT, LONGEST_WAIT) } else { (FIRST_PAUSE, LONGEST_PAUSE) };
     let full = first.saturating_mul(1 << (failures.max(1) - 1).min(16)).min(longest);
     rand::random_range(full / 2..=full)

@@ -24,6 +24,7 @@ use crate::pipeline::{Parts, Pipeline};
 use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::reference;
+use crate::rejects_topic::RejectsTopic;
 use crate::start::Starter;
 use crate::topics::Topics;
 
@@ -51,6 +52,7 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
     let ledger = Ledger::new(store.clone(), &settings.kafka.group);
     let starter = Starter { questions: Arc::clone(&questions), ledger, runtime: runtime.clone() };
     let goal = args.until_caught_up.then(|| Goal::now(starter.clone(), &places, REACHED)).transpose()?;
+    let rejects_topic = RejectsTopic::open(settings)?.map(Arc::new);
     consumer.subscribe().map_err(|error| kafka("subscribe to the topic", error))?;
     // Until here there is nothing to store, and a signal may end the process at once.
     let stop = stop_signal(runtime)?;
@@ -61,7 +63,7 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
         consumer,
         questions,
         starter,
-        insert: Insert::new(store, &settings.kafka.group).with_probe(probe.clone()),
+        insert: Insert::new(store, &settings.kafka).with_probe(probe.clone()).with_rejects_topic(rejects_topic),
         runtime: runtime.clone(),
         generation,
         newer,

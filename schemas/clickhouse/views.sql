@@ -45,10 +45,14 @@ CREATE OR REPLACE VIEW rejected_events
     headers     Array(Tuple(name String, value Nullable(String))) COMMENT 'message headers in order, byte for byte',
     raw         Nullable(String)        COMMENT 'message value, byte for byte; null if there was none',
     arrived     DateTime64(3, 'UTC')    COMMENT 'Kafka timestamp of the message',
-    generation  UInt32                  COMMENT 'generation of the reference data that refused it'
+    generation  UInt32                  COMMENT 'generation of the reference data that refused it',
+    replayed_at Nullable(DateTime64(3, 'UTC')) COMMENT 'when replay-rejected had published it again; null if it has not'
 )
 AS
-SELECT topic, incarnation, partition, offset, reason, detail, source, id, key, headers, raw, arrived, generation FROM rejected_log FINAL
+SELECT topic, incarnation, partition, offset, reason, detail, source, id, key, headers, raw, arrived, generation, replayed_at
+FROM rejected_log FINAL
+LEFT JOIN (SELECT topic, incarnation, partition, offset, max(toNullable(replayed_at)) AS replayed_at FROM replayed GROUP BY topic, incarnation, partition, offset) AS replays
+    USING (topic, incarnation, partition, offset)
 COMMENT 'refused messages, whole: one row a topic, partition and offset';
 
 CREATE OR REPLACE VIEW coverage

@@ -19,6 +19,7 @@ pub const SCHEMA: &[(&str, &str)] = &files![
     "06_rollup_rows.sql",
     "07_reference.sql",
     "08_passes.sql",
+    "09_replayed.sql",
 ];
 
 /// The views that analysts read; every `migrate` makes them anew.

@@ -47,38 +47,38 @@ fn events(count: usize, partitions: i32) -> Vec<Outgoing> {
 }
 
 /// A `chiso-ingest run` that goes on until it is stopped; killed with the test.
-struct Worker {
+pub(crate) struct Worker {
     child: Child,
     log: NamedTempFile,
 }
 
 impl Worker {
-    fn start(world: &World) -> Self {
+    pub(crate) fn start(world: &World) -> Self {
         Self::start_with(world, &["run"])
     }
 
-    fn start_with(world: &World, arguments: &[&str]) -> Self {
+    pub(crate) fn start_with(world: &World, arguments: &[&str]) -> Self {
         let log = NamedTempFile::new().unwrap();
         let mut command = world.command("chiso-ingest", arguments);
         let child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         Self { child, log }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
 
     /// Its log so far.
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.log.path()).unwrap()
     }
 
-    fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
     /// Waits for its end.
-    fn end(mut self) -> Output {
+    pub(crate) fn end(mut self) -> Output {
         let mut stdout = Vec::new();
         self.child.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
         let status = self.child.wait().unwrap();
@@ -86,7 +86,7 @@ impl Worker {
     }
 
     /// Stops it with SIGTERM, and returns its summary.
-    fn stop(self) -> serde_json::Value {
+    pub(crate) fn stop(self) -> serde_json::Value {
         self.signal(Signal::SIGTERM);
         let output = self.end();
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
