@@ -26,6 +26,8 @@ const TAIL: usize = 4;
 #[derive(Default)]
 struct Said {
     last: Option<Passage>,
+    /// While an insert is held, the pipeline goes on to fill the next batch and says so.
+    held: Option<Passage>,
     summary: Option<BTreeMap<String, serde_json::Value>>,
 }
 
@@ -56,7 +58,12 @@ impl Worker {
             for line in lines.map_while(Result::ok) {
                 let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
                 match serde_json::from_str::<Passage>(&line) {
-                    Ok(passage) => heard.last = Some(passage),
+                    Ok(passage) => {
+                        if passage.held {
+                            heard.held = Some(passage.clone());
+                        }
+                        heard.last = Some(passage);
+                    }
                     Err(_) => heard.summary = serde_json::from_str(&line).ok(),
                 }
             }
@@ -76,16 +83,13 @@ impl Worker {
 
     /// The passage at which it is held.
     pub fn held(&self) -> Option<Passage> {
-        self.last().filter(|passage| passage.held)
+        self.said().held.clone()
     }
 
     /// Tells it something; one that has died hears nothing.
     pub fn order(&mut self, order: Order) {
         if order == Order::Go {
-            // What comes next is not held.
-            if let Some(last) = self.said().last.as_mut() {
-                last.held = false;
-            }
+            self.said().held = None;
         }
         if let Some(orders) = &mut self.orders {
             let _ = writeln!(orders, "{}", order.to_line());
