@@ -9,10 +9,11 @@ use chiso_schemas::reference::Reference;
 use chiso_schemas::settings;
 use uuid::Uuid;
 
-use crate::counts::Counts;
+use crate::counts::{Counts, Tallies};
 use crate::dictionary::Dictionary;
 use crate::event_block::Source;
 use crate::facts::Facts;
+use crate::metrics::SealedBy;
 use crate::native::Block;
 use crate::observe::Observation;
 use crate::offset;
@@ -49,6 +50,7 @@ pub struct Open {
     facts: Facts,
     refused: Vec<Refused>,
     counts: Counts,
+    tallies: Tallies,
     bytes: usize,
     begun: Option<Instant>,
 }
@@ -66,30 +68,32 @@ impl Open {
             facts: spare.map_or_else(|| Facts::with_room(limits.rows_max), |spare| spare.0),
             refused: Vec::new(),
             counts: Counts::default(),
+            tallies: Tallies::default(),
             bytes: 0,
             begun: None,
         }
     }
 
+    /// Counts a message that is read, before anything is decided about it.
+    pub fn read(&mut self, arrival: &Arrival) {
+        self.counts.read += 1;
+        self.tallies.of(arrival.place).read(arrival.ms);
+        if self.begun.is_none() {
+            self.begun = Some(Instant::now());
+        }
+    }
+
     /// Takes an accepted event. Whether the batch has it already is seen when it is sealed.
     pub fn accept(&mut self, event: &Event<'_>, arrival: Arrival) {
-        self.count_read();
         self.bytes += self.facts.push(event, arrival, &self.generation.dictionaries);
     }
 
     /// Takes a refused message.
     pub fn reject(&mut self, refused: Refused) {
-        self.count_read();
         self.counts.reject(refused.reason);
+        self.tallies.of(refused.arrival.place).rejected += 1;
         self.bytes += refused.bytes();
         self.refused.push(refused);
-    }
-
-    fn count_read(&mut self) {
-        self.counts.read += 1;
-        if self.begun.is_none() {
-            self.begun = Some(Instant::now());
-        }
     }
 
     /// Whether no message was taken.
@@ -99,7 +103,25 @@ impl Open {
 
     /// Whether it takes no more.
     pub fn is_full(&self) -> bool {
-        self.rows() >= self.limits.rows_max || self.bytes >= self.limits.bytes_max
+        self.full_by().is_some()
+    }
+
+    /// The limit that it has reached.
+    pub fn full_by(&self) -> Option<SealedBy> {
+        if self.rows() >= self.limits.rows_max {
+            return Some(SealedBy::Rows);
+        }
+        (self.bytes >= self.limits.bytes_max).then_some(SealedBy::Bytes)
+    }
+
+    /// Bytes so far, roughly.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Kafka's timestamp of the oldest message in it.
+    pub fn oldest_ms(&self) -> Option<i64> {
+        self.tallies.oldest_ms()
     }
 
     /// Messages so far, accepted and refused ones.
@@ -117,6 +139,7 @@ impl Open {
         let order = Order::of(&self.facts);
         self.counts.stored = order.rows.len() as u64;
         self.counts.repeated = (self.facts.len() - order.rows.len()) as u64;
+        self.tally(&order);
         Sealed {
             batch: if self.is_empty() { Uuid::nil() } else { Uuid::new_v4() },
             token: Uuid::new_v4(),
@@ -128,6 +151,23 @@ impl Open {
             refused: self.refused,
             ledger,
             counts: self.counts,
+            tallies: self.tallies,
+        }
+    }
+
+    /// Counts by partition which events are stored and which are repeats.
+    fn tally(&mut self, order: &Order) {
+        let mut accepted = vec![(0, 0); self.facts.places().len()];
+        for row in 0..self.facts.len() {
+            accepted[self.facts.origin(row)].0 += 1;
+        }
+        for &row in &order.rows {
+            accepted[self.facts.origin(row as usize)].1 += 1;
+        }
+        for (&place, (all, stored)) in self.facts.places().iter().zip(accepted) {
+            let tally = self.tallies.of(place);
+            tally.stored += stored;
+            tally.repeated += all - stored;
         }
     }
 
@@ -137,6 +177,7 @@ impl Open {
         self.facts.clear();
         self.refused.clear();
         self.counts = Counts::default();
+        self.tallies = Tallies::default();
         self.bytes = 0;
         self.begun = None;
     }
@@ -165,9 +206,15 @@ pub struct Sealed {
     pub(crate) refused: Vec<Refused>,
     pub(crate) ledger: Vec<LedgerEntry>,
     pub(crate) counts: Counts,
+    pub(crate) tallies: Tallies,
 }
 
 impl Sealed {
+    /// Its name, the same as in the tables; zero if there is nothing in it but ends of partitions.
+    pub fn name(&self) -> Uuid {
+        self.batch
+    }
+
     /// How many events it stores.
     pub fn rows(&self) -> usize {
         self.order.rows.len()
@@ -186,11 +233,20 @@ impl Sealed {
         &self.generation.reference
     }
 
-    /// So many of its events are not stored after all: these messages, repeats among them, are refused instead.
-    pub fn refuse(&mut self, events: usize, messages: Vec<Refused>) {
-        self.counts.stored -= events as u64;
-        self.counts.repeated -= (messages.len() - events) as u64;
-        messages.iter().for_each(|refused| self.counts.reject(refused.reason));
+    /// An event is not stored after all: its message and those that repeat it, in this order, are refused instead.
+    pub fn refuse(&mut self, messages: Vec<Refused>) {
+        for (index, refused) in messages.iter().enumerate() {
+            let tally = self.tallies.of(refused.arrival.place);
+            let (all, own) = if index == 0 {
+                (&mut self.counts.stored, &mut tally.stored)
+            } else {
+                (&mut self.counts.repeated, &mut tally.repeated)
+            };
+            *all -= 1;
+            *own -= 1;
+            tally.rejected += 1;
+            self.counts.reject(refused.reason);
+        }
         self.refused.extend(messages);
     }
 
@@ -261,7 +317,15 @@ mod tests {
         let generation = Arc::clone(&open.generation);
         let message = Message { topic: "t", headers: &HEADERS, value: Some(line.as_bytes()) };
         let event = event::decode(&message, &generation.reference).unwrap();
-        open.accept(&event, Arrival::new(Place::new("t", 0), offset, Some(1_000)));
+        let arrival = Arrival::new(Place::new("t", 0), offset, Some(1_000));
+        open.read(&arrival);
+        open.accept(&event, arrival);
+    }
+
+    fn reject(open: &mut Open, raw: usize) {
+        let refused = refused(raw);
+        open.read(&refused.arrival);
+        open.reject(refused);
     }
 
     fn refused(raw: usize) -> Refused {
@@ -293,13 +357,14 @@ mod tests {
         for (offset, line) in lines.iter().chain(&lines).enumerate() {
             take(&mut batch, line, i64::try_from(offset).unwrap());
         }
-        batch.reject(refused(10));
+        reject(&mut batch, 10);
         let range =
             offset::Range { place: Place::new("t", 0), incarnation: 1, from: NextOffset::stated(0), next: NextOffset::stated(9) };
         let sealed = batch.seal(vec![LedgerEntry { range, seen: Observation { end: 9, at_ms: 1 } }], 5);
         let count = u64::try_from(lines.len()).unwrap();
         assert_eq!((sealed.counts.read, sealed.counts.stored, sealed.counts.repeated), (2 * count + 1, count, count));
         assert!(sealed.counts.add_up());
+        assert_eq!(sealed.tallies.unaccounted(), []);
         assert_eq!(sealed.counts.rejected(), 1);
         assert_eq!(sealed.rows(), lines.len());
         // Of two copies the first stays.
@@ -355,16 +420,16 @@ mod tests {
     #[test]
     fn a_batch_is_full_by_rows_bytes_or_age() {
         let mut rows = open(2, usize::MAX, Duration::from_secs(60));
-        rows.reject(refused(0));
+        reject(&mut rows, 0);
         assert!(!rows.is_full() && rows.remaining().unwrap() > Duration::from_secs(50));
-        rows.reject(refused(0));
+        reject(&mut rows, 0);
         assert!(rows.is_full());
         let mut bytes = open(100, 5_000, Duration::from_secs(60));
-        bytes.reject(refused(5_000));
+        reject(&mut bytes, 5_000);
         assert!(bytes.is_full());
         let mut age = open(100, usize::MAX, Duration::ZERO);
         assert_eq!(age.remaining(), None);
-        age.reject(refused(0));
+        reject(&mut age, 0);
         assert_eq!(age.remaining(), Some(Duration::ZERO));
         assert!(!age.is_full());
     }

@@ -6,10 +6,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
-use tracing::warn;
+use tracing::{Span, error_span, warn};
 
 use crate::consume::Consumer;
 use crate::insert::Durable;
+use crate::metrics::Metrics;
 use crate::offset::NextOffset;
 use crate::place::Place;
 use crate::start::Start;
@@ -19,7 +20,8 @@ use crate::start::Start;
 #[derive(Debug)]
 pub struct Commit {
     places: BTreeMap<Place, Position>,
-    jobs: Sender<Positions>,
+    jobs: Sender<(Positions, Span)>,
+    metrics: Arc<Metrics>,
     answers: Receiver<KafkaResult<()>>,
     sent: Option<Positions>,
     failed_at: Option<Instant>,
@@ -39,17 +41,17 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 impl Commit {
     /// Starts the thread; it ends when this is dropped and Kafka has answered.
-    pub fn start(consumer: Arc<Consumer>) -> Self {
-        let (jobs, due) = channel::<Positions>();
+    pub fn start(consumer: Arc<Consumer>, metrics: Arc<Metrics>) -> Self {
+        let (jobs, due) = channel::<(Positions, Span)>();
         let (sender, answers) = channel();
         std::thread::spawn(move || {
-            while let Ok(positions) = due.recv() {
-                if sender.send(consumer.commit(&positions)).is_err() {
+            while let Ok((positions, span)) = due.recv() {
+                if sender.send(span.in_scope(|| consumer.commit(&positions))).is_err() {
                     return;
                 }
             }
         });
-        Self { places: BTreeMap::new(), jobs, answers, sent: None, failed_at: None, refused_at: None }
+        Self { places: BTreeMap::new(), jobs, metrics, answers, sent: None, failed_at: None, refused_at: None }
     }
 
     /// A partition became ours. What lies before its start is stored, is no more or was never looked for.
@@ -90,7 +92,8 @@ impl Commit {
         }
         let due = self.places.iter().filter(|(_, position)| position.committed != Some(position.durable));
         let due = due.map(|(&place, position)| (place, position.durable)).collect::<Vec<_>>();
-        if !due.is_empty() && self.jobs.send(due.clone()).is_ok() {
+        let span = || error_span!("commit", partitions = due.len());
+        if !due.is_empty() && self.jobs.send((due.clone(), span())).is_ok() {
             self.sent = Some(due);
         }
     }
@@ -105,6 +108,7 @@ impl Commit {
         match answer {
             Ok(()) => {
                 self.failed_at = None;
+                self.metrics.committed(&sent);
                 for (place, next) in sent {
                     if let Some(position) = self.places.get_mut(&place) {
                         position.committed = Some(next);
@@ -113,6 +117,7 @@ impl Commit {
             }
             Err(error) => {
                 self.failed_at = Some(Instant::now());
+                self.metrics.commit_failed();
                 if error.rdkafka_error_code().is_some_and(is_of_membership) {
                     self.refused_at = self.failed_at;
                 }

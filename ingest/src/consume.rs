@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chiso_schemas::settings::Kafka;
+use rdkafka::Statistics;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
@@ -18,6 +19,7 @@ use tracing::warn;
 
 use crate::client::{self, client_config};
 use crate::failure::Failure;
+use crate::metrics::Metrics;
 use crate::offset::NextOffset;
 use crate::place::Place;
 use crate::topics::{INTERNAL, Topics};
@@ -48,8 +50,8 @@ pub enum Change {
 }
 
 /// Keeps rebalances until the pipeline has time for them: the callback of librdkafka must not wait for ClickHouse.
-#[derive(Default)]
 struct Context {
+    metrics: Arc<Metrics>,
     changes: Mutex<VecDeque<Change>>,
     closing: AtomicBool,
 }
@@ -61,6 +63,10 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         client::error(&error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.metrics.fetching(&statistics);
     }
 }
 
@@ -98,13 +104,16 @@ pub struct Consumer {
 const QUEUE_KIB: &str = "32768";
 /// How long Kafka may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How often librdkafka says how it is, in milliseconds.
+const STATISTICS_MS: &str = "5000";
 
 impl Consumer {
     /// Makes the consumer; nothing is sent yet.
     ///
     /// # Errors
     /// librdkafka does not accept the settings.
-    pub fn new(settings: &Kafka, topics: Topics) -> Result<Self, Failure> {
+    pub fn new(settings: &Kafka, topics: Topics, metrics: Arc<Metrics>) -> Result<Self, Failure> {
+        let context = Context { metrics, changes: Mutex::default(), closing: AtomicBool::new(false) };
         let mut config = client_config(settings);
         config
             .set("group.id", &settings.group)
@@ -121,11 +130,12 @@ impl Consumer {
             .set("fetch.queue.backoff.ms", "20")
             // New topics and partitions are seen so soon.
             .set("topic.metadata.refresh.interval.ms", "10000")
-            .set("topic.blacklist", format!("^{INTERNAL}"));
+            .set("topic.blacklist", format!("^{INTERNAL}"))
+            .set("statistics.interval.ms", STATISTICS_MS);
         if !settings.instance.is_empty() {
             config.set("group.instance.id", &settings.instance);
         }
-        let inner = config.create_with_context(Context::default()).map_err(|error| client::refused("consumer", &error))?;
+        let inner = config.create_with_context(context).map_err(|error| client::refused("consumer", &error))?;
         Ok(Self { inner, brokers: settings.brokers.clone(), topics, closed: None })
     }
 

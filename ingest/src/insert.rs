@@ -20,8 +20,9 @@ use uuid::Uuid;
 
 use crate::batch::{Sealed, Spare};
 use crate::bisect::{self, Unstorable, bisect};
-use crate::counts::Counts;
+use crate::counts::{Counts, Tallies};
 use crate::failure::Failure;
+use crate::metrics::Metrics;
 use crate::native::Block;
 use crate::offset;
 use crate::probe::{Cut, Passing, Probe};
@@ -35,6 +36,7 @@ use crate::rows::{LedgerRow, RejectRow};
 pub struct Durable {
     ranges: Vec<offset::Range>,
     counts: Counts,
+    tallies: Tallies,
     spare: Spare,
 }
 
@@ -47,6 +49,11 @@ impl Durable {
     /// What became of the messages in it.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// The same by partition.
+    pub fn tallies(&self) -> &Tallies {
+        &self.tallies
     }
 
     /// The memory of the batch, once nothing else of it is needed.
@@ -67,6 +74,7 @@ pub struct Insert {
     client: Client,
     store: Store,
     group: String,
+    metrics: Arc<Metrics>,
     probe: Option<Probe>,
     rejects_topic: Option<Arc<RejectsTopic>>,
     reread: Arc<Reread>,
@@ -81,13 +89,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(180);
 
 impl Insert {
     /// Messages are read with these settings.
-    pub fn new(store: Store, kafka: &Kafka) -> Self {
+    pub fn new(store: Store, kafka: &Kafka, metrics: Arc<Metrics>) -> Self {
         // The client cannot read the type of a named tuple, so a test compares rows and tables instead.
         let client = store.write().clone().with_validation(false);
         let (group, reread) = (kafka.group.clone(), Arc::new(Reread::new(kafka)));
         // Of what was stored before it started, a worker knows nothing bad.
         let stored_since = Arc::new(AtomicUsize::new(bisect::ONE_IN));
-        Self { client, store, group, probe: None, rejects_topic: None, reread, stored_since }
+        Self { client, store, group, metrics, probe: None, rejects_topic: None, reread, stored_since }
     }
 
     /// Tells a probe of the cuts that batches pass here.
@@ -111,21 +119,22 @@ impl Insert {
     /// # Errors
     /// ClickHouse or the rejects topic refused it in a way that only a person can change.
     pub async fn write(&self, mut sealed: Sealed) -> Result<Durable, Failure> {
-        let store = &self.store;
+        let (store, metrics) = (&self.store, Some(&*self.metrics));
         self.store_events(&mut sealed).await?;
         if !sealed.refused.is_empty() {
-            retry(store, "insert into rejected_log", || self.rejects(&sealed)).await?;
+            retry(store, metrics, "rejected_log", || self.rejects(&sealed)).await?;
             if let Some(topic) = &self.rejects_topic {
                 topic.deliver(&sealed.refused).await?;
             }
         }
-        retry(store, "insert into marks", || self.marks(&sealed)).await?;
+        retry(store, metrics, "marks", || self.marks(&sealed)).await?;
         if !sealed.ledger.is_empty() {
-            retry(store, "insert into ledger", || self.ledger(&sealed)).await?;
+            retry(store, metrics, "ledger", || self.ledger(&sealed)).await?;
         }
         self.pass(Cut::Inserted, &sealed);
         let ranges = sealed.ledger.iter().map(|entry| entry.range).collect();
-        Ok(Durable { ranges, counts: sealed.counts.clone(), spare: sealed.into_spare() })
+        let (counts, tallies) = (sealed.counts.clone(), sealed.tallies.clone());
+        Ok(Durable { ranges, counts, tallies, spare: sealed.into_spare() })
     }
 
     /// Stores the events. Those that ClickHouse refuses on their own become refused messages of the batch, once it is known
@@ -138,7 +147,7 @@ impl Insert {
         let batch = &*sealed;
         let insert = |rows: Range<usize>, token: String| async move {
             let attempt = || self.events(batch, rows.clone(), token.clone());
-            retry(&self.store, "insert into event_log", attempt).await
+            retry(&self.store, Some(&*self.metrics), "event_log", attempt).await
         };
         match insert(0..rows, batch.token("event_log")).await {
             Ok(()) => {
@@ -154,16 +163,18 @@ impl Insert {
         let unstorable = bisect(rows, stored_before, |range| insert(range, Uuid::new_v4().to_string())).await?;
         let mut refused = Vec::new();
         for Unstorable { row, said } in &unstorable {
+            let mut messages = Vec::new();
             for arrival in batch.messages(*row) {
-                refused.push(self.reread.refused(arrival, said, batch.reference()).await?);
+                messages.push(self.reread.refused(arrival, said, batch.reference()).await?);
             }
+            refused.push(messages);
         }
         if unstorable.is_empty() {
             self.stored_since.fetch_add(rows, Ordering::Relaxed);
         } else {
             self.stored_since.store(0, Ordering::Relaxed);
         }
-        sealed.refuse(unstorable.len(), refused);
+        refused.into_iter().for_each(|messages| sealed.refuse(messages));
         Ok(())
     }
 

@@ -28,6 +28,8 @@ pub mod topic_ids;
 pub mod observe;
 pub mod goal;
 pub mod reference;
+pub mod health;
+pub mod metrics;
 pub mod pipeline;
 pub mod probe;
 
@@ -36,6 +38,9 @@ pub mod run;
 pub mod coverage;
 pub mod lag;
 pub mod decisions;
+pub mod http;
+pub mod summary;
+pub mod traces;
 pub mod check;
 pub mod courier;
 pub mod rejects_topic;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use chiso_ingest::args::{Cli, Command};
 use chiso_ingest::failure::Failure;
-use chiso_ingest::{check, coverage, decisions, lag, publish, replay, run};
+use chiso_ingest::{check, coverage, decisions, lag, publish, replay, run, traces};
 use chiso_schemas::logging;
 use chiso_schemas::settings::{Key, Settings, key};
 use clap::{CommandFactory, Parser};
@@ -29,7 +29,10 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     let Some(command) = &cli.command else {
         return Err(Failure::Usage(format!("say what to do\n\n{}", Cli::command().render_help())));
     };
-    logging::init(&settings.log).map_err(|error| Failure::Finding(format!("cannot start logging: {error}")))?;
+    // Only the worker has something to trace.
+    let traced = matches!(command, Command::Run(_)).then(|| traces::start(&settings.traces)).transpose()?;
+    let (_sending, layer) = traced.unwrap_or_default();
+    logging::init_with(&settings.log, layer).map_err(|error| Failure::Finding(format!("cannot start logging: {error}")))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::Finding(format!("cannot start threads: {error}")))?;
     match command {
         Command::Run(args) => run::run(&settings, args, runtime.handle(), None),

@@ -8,6 +8,7 @@ use rdkafka::error::KafkaResult;
 use tracing::debug;
 
 use crate::broker::Questions;
+use crate::metrics::Metrics;
 use crate::place::{Place, Topic};
 
 /// An end offset, and a moment not later than when Kafka was asked for it: what lay in Kafka at that moment lies
@@ -93,14 +94,23 @@ pub struct Observer {
 
 impl Observer {
     /// Watches the partitions that `observations` names, whichever those are at the time.
-    pub fn start(questions: Arc<Questions>, observations: Observations) -> Self {
+    pub fn start(questions: Arc<Questions>, observations: Observations, metrics: Arc<Metrics>) -> Self {
         let (stop, stopped) = mpsc::channel();
         std::thread::spawn(move || {
             while stopped.recv_timeout(ROUND) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let places = observations.places();
                 match observe(&questions, &places) {
-                    Ok(all) => all.into_iter().for_each(|(place, seen)| observations.renew(place, seen)),
-                    Err(error) => debug!(%error, "end offsets not known"),
+                    Ok(all) => {
+                        metrics.health().kafka_answers();
+                        for (place, seen) in all {
+                            observations.renew(place, seen);
+                            metrics.end(place, seen.end);
+                        }
+                    }
+                    Err(error) => {
+                        metrics.health().kafka_fails(&error);
+                        debug!(%error, "end offsets not known");
+                    }
                 }
                 let topics = places.iter().map(|place| place.topic).collect::<BTreeSet<_>>();
                 match questions.topic_ids(&topics.into_iter().collect::<Vec<_>>()) {

@@ -19,18 +19,19 @@ use std::time::{Duration, Instant};
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
 use tokio::runtime::Handle;
-use tracing::{debug, info, warn};
+use tracing::{Instrument, Span, debug, error, error_span, info, warn};
 
 use crate::batch::{LedgerEntry, Limits, Open, Spare};
 use crate::broker::Questions;
 use crate::commit::Commit;
 use crate::consume::{Consumer, Incoming};
-use crate::counts::Counts;
+use crate::counts::{Counts, Tallies};
 use crate::decode;
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::headers::headers;
 use crate::insert::{Durable, Insert};
+use crate::metrics::{Metrics, SealedBy};
 use crate::observe::{Observation, Observations, now_ms};
 use crate::offset::Tracks;
 use crate::place::{Finder, Place};
@@ -65,6 +66,8 @@ pub struct Parts {
     pub goal: Option<Goal>,
     /// What is shown meanwhile.
     pub progress: Progress,
+    /// What is told to those who watch from outside.
+    pub metrics: Arc<Metrics>,
     /// Who is told of the cuts that batches pass.
     pub probe: Option<Probe>,
 }
@@ -77,10 +80,11 @@ pub struct Pipeline {
     commit: Commit,
     open: Open,
     spare: Option<Spare>,
-    in_flight: Option<Receiver<Result<Durable, Failure>>>,
+    in_flight: Option<InFlight>,
     next_generation: Option<Arc<Generation>>,
     paused: bool,
     totals: Counts,
+    tallies: Tallies,
     joined: bool,
     begun: Instant,
     noted: Instant,
@@ -89,6 +93,14 @@ pub struct Pipeline {
     unnoted: Vec<LedgerEntry>,
     /// The last batch whose offsets are not all committed, as far as is known.
     unconfirmed: Option<Passing>,
+}
+
+/// A batch that is being inserted.
+struct InFlight {
+    answer: Receiver<Result<Durable, Failure>>,
+    span: Span,
+    begun: Instant,
+    oldest_ms: Option<i64>,
 }
 
 /// Messages taken between two looks at everything else.
@@ -108,13 +120,14 @@ impl Pipeline {
         Self {
             finder: Finder::default(),
             tracks: Tracks::default(),
-            commit: Commit::start(Arc::clone(&parts.consumer)),
+            commit: Commit::start(Arc::clone(&parts.consumer), Arc::clone(&parts.metrics)),
             open,
             spare: None,
             in_flight: None,
             next_generation: None,
             paused: false,
             totals: Counts::default(),
+            tallies: Tallies::default(),
             joined: false,
             begun: Instant::now(),
             noted: Instant::now(),
@@ -131,8 +144,11 @@ impl Pipeline {
     /// # Errors
     /// Something that waiting does not mend. What is durable is committed, the rest is read again by the next worker.
     pub fn run(&mut self, stop: impl Fn() -> bool) -> Result<Counts, Failure> {
+        self.parts.metrics.health().works();
         while !stop() && !self.has_caught_up() {
+            self.parts.metrics.health().turned();
             self.read()?;
+            self.tell_oldest();
             if !self.open.is_empty() {
                 self.pass(Cut::Decoded, || Passing { rows: self.open.rows(), ranges: self.tracks.read() });
             }
@@ -149,6 +165,11 @@ impl Pipeline {
         self.drain()?;
         self.parts.progress.finish(|| self.totals.to_string());
         Ok(self.totals.clone())
+    }
+
+    fn tell_oldest(&self) {
+        let in_flight = self.in_flight.as_ref().and_then(|in_flight| in_flight.oldest_ms);
+        self.parts.metrics.holding(in_flight.into_iter().chain(self.open.oldest_ms()).min());
     }
 
     /// Takes messages until there are none, the batch is full, or others have waited long enough.
@@ -190,10 +211,12 @@ impl Pipeline {
         if !self.tracks.meet(place, message.offset()) {
             return;
         }
+        let arrival = decode::arrival(message, place);
+        self.open.read(&arrival);
         let raw = headers(message);
         let readable = decode::readable(&raw);
         match decode::decode(message, place, &readable, &self.parts.generation.reference) {
-            Ok(event) => self.open.accept(&event, decode::arrival(message, place)),
+            Ok(event) => self.open.accept(&event, arrival),
             Err(refusal) => self.open.reject(decode::refused(message, place, &raw, refusal)),
         }
     }
@@ -212,16 +235,24 @@ impl Pipeline {
     /// Waits that long for the batch that is being inserted; releases and commits it if it is durable.
     fn settle(&mut self, patience: Duration) -> Result<(), Failure> {
         let Some(in_flight) = &self.in_flight else { return Ok(()) };
-        let durable = match in_flight.recv_timeout(patience) {
+        let durable = match in_flight.answer.recv_timeout(patience) {
             Err(RecvTimeoutError::Timeout) => return Ok(()),
             Err(RecvTimeoutError::Disconnected) => return Err(Failure::Finding("the insert ended without an answer".to_owned())),
             Ok(written) => written?,
         };
-        self.in_flight = None;
+        let Some(InFlight { span, begun, .. }) = self.in_flight.take() else { return Ok(()) };
+        let _batch = span.entered();
         self.commit.release(&durable);
         self.totals.add(durable.counts());
+        self.tallies.add(durable.tallies());
+        self.parts.metrics.durable(&durable);
+        let unaccounted = durable.tallies().unaccounted();
+        if !unaccounted.is_empty() {
+            error!(?unaccounted, "messages do not add up, which is a fault of chiso-ingest");
+        }
         self.pass(Cut::BeforeCommit, || durable.passing());
         self.commit.send();
+        debug!(ms = begun.elapsed().as_millis(), ranges = ?durable.ranges(), outcomes = %durable.counts(), "batch stored");
         self.unconfirmed = Some(durable.passing());
         self.spare = Some(durable.into_spare());
         Ok(())
@@ -246,14 +277,13 @@ impl Pipeline {
         }
         let aged = self.open.remaining().is_some_and(|remaining| remaining.is_zero());
         let read = self.parts.goal.as_ref().is_some_and(|goal| self.joined && goal.is_read(&self.tracks));
-        if !(self.open.is_full() || aged || read || self.next_generation.is_some()) {
-            return Ok(());
-        }
+        let why = self.open.full_by().or(aged.then_some(SealedBy::Age)).or(read.then_some(SealedBy::Goal));
+        let Some(why) = why.or(self.next_generation.is_some().then_some(SealedBy::Reference)) else { return Ok(()) };
         if self.open.is_full() && !self.paused {
             self.wait_for_insert()?;
         }
         if self.in_flight.is_none() {
-            self.store_open();
+            self.store_open(why);
             self.set_paused(false);
         } else if self.open.is_full() {
             self.set_paused(true);
@@ -284,6 +314,7 @@ impl Pipeline {
         match if paused { consumer.pause(&places) } else { consumer.resume(&places) } {
             Ok(()) => {
                 self.paused = paused;
+                self.parts.metrics.paused(paused);
                 let state = if paused { "clickhouse is slower than kafka, fetching is paused" } else { "fetching goes on" };
                 info!(open_rows = self.open.rows(), "{state}");
             }
@@ -292,33 +323,43 @@ impl Pipeline {
     }
 
     /// Seals the open batch, if there is anything in it, and begins to insert it.
-    fn store_open(&mut self) {
+    fn store_open(&mut self, why: SealedBy) {
         self.pass_gaps();
         let ranges = self.tracks.take();
         let ledger = ranges.into_iter().map(|range| LedgerEntry { range, seen: self.seen(range.place) }).collect::<Vec<_>>();
         if !ledger.is_empty() {
-            self.begin_insert(ledger);
+            self.begin_insert(ledger, why);
         }
         if let Some(newer) = self.next_generation.take() {
             info!(generation = newer.number, "judging by newer reference data");
+            self.parts.metrics.generation(newer.number);
             self.open.restart(&newer);
             self.parts.generation = newer;
         }
     }
 
-    fn begin_insert(&mut self, mut ledger: Vec<LedgerEntry>) {
+    fn begin_insert(&mut self, mut ledger: Vec<LedgerEntry>, why: SealedBy) {
         ledger.append(&mut self.unnoted);
         let next = Open::new(self.parts.limits, &self.parts.generation, self.spare.take());
-        let sealed = std::mem::replace(&mut self.open, next).seal(ledger, now_ms());
-        debug!(events = sealed.rows(), rejects = sealed.refused.len(), partitions = sealed.ledger.len(), "batch sealed");
+        let open = std::mem::replace(&mut self.open, next);
+        let (is_empty, bytes, oldest_ms) = (open.is_empty(), open.bytes(), open.oldest_ms());
+        let sealed = open.seal(ledger, now_ms());
+        let rows = sealed.rows() + sealed.refused.len();
+        if !is_empty {
+            self.parts.metrics.sealed(why, rows, bytes);
+        }
+        // At the level of errors, so that lines of every level say which batch they are about.
+        let (batch, partitions) = (sealed.name(), sealed.ledger.len());
+        let span = error_span!("batch", %batch, rows, partitions, sealed_by = why.as_str());
         self.pass(Cut::Sealed, || sealed.passing());
         let (sender, receiver) = channel();
         let insert = self.parts.insert.clone();
-        self.parts.runtime.spawn(async move {
+        let insert = async move {
             // Nobody waits for the answer any more if the worker has given up.
             let _ = sender.send(insert.write(sealed).await);
-        });
-        self.in_flight = Some(receiver);
+        };
+        self.parts.runtime.spawn(insert.instrument(span.clone()));
+        self.in_flight = Some(InFlight { answer: receiver, span, begun: Instant::now(), oldest_ms });
     }
 
     fn pass(&self, cut: Cut, passing: impl FnOnce() -> Passing) {

@@ -192,7 +192,7 @@ impl Replay<'_> {
             }
             insert.end().await
         };
-        retry(&self.store, "insert into replayed", insert).await?;
+        retry(&self.store, None, "replayed", insert).await?;
         Ok(())
     }
 

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use chiso_schemas::store::{Fault, Store, StoreError};
 use clickhouse::error::Result as ClientResult;
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, error_span, info, warn};
+
+use crate::metrics::Metrics;
 
 /// The first pause, twice as long after each failure up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -18,29 +20,44 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How long an error of which nothing is known may stay before a person must look at it.
 const UNLISTED_MAX: Duration = Duration::from_secs(300);
 
-/// Tries until it succeeds; `doing` says what it is, such as "insert into marks".
+/// Tries to insert into a table until it succeeds, and tells the metrics, if there are any, of each attempt.
 ///
 /// # Errors
 /// What trying again cannot help: a fault that calls for a person, one of the data, or an unlisted one that stayed for
 /// five minutes.
-pub async fn retry<T, F>(store: &Store, doing: &str, attempt: impl Fn() -> F) -> Result<T, StoreError>
+pub async fn retry<T, F>(
+    store: &Store,
+    metrics: Option<&Metrics>,
+    table: &'static str,
+    attempt: impl Fn() -> F,
+) -> Result<T, StoreError>
 where
     F: Future<Output = ClientResult<T>> + Send,
 {
     let mut tries = Tries::default();
     loop {
-        let cause = match attempt().await {
+        let (begun, span) = (Instant::now(), error_span!("insert", table, attempt = tries.failures + 1));
+        let result = attempt().instrument(span.clone()).await;
+        if let Some(metrics) = metrics {
+            metrics.inserted(table, begun.elapsed(), result.is_ok());
+        }
+        let cause = match result {
             Ok(done) => {
                 if tries.failures > 0 {
-                    info!(doing, failures = tries.failures, "succeeded after retries");
+                    span.in_scope(|| info!(failures = tries.failures, "insert succeeded after retries"));
                 }
                 return Ok(done);
             }
             Err(cause) => cause,
         };
-        let error = store.during(doing)(cause);
+        let error = store.during(format!("insert into {table}"))(cause);
         let Some(pause) = tries.after(error.fault(), Instant::now()) else { return Err(error) };
-        tell(&error, tries.failures, pause);
+        if let Some(metrics) = metrics {
+            metrics.retried(table, &error);
+        }
+        span.in_scope(|| tell(&error, tries.failures, pause));
+        // It ends with the attempt, so that a trace shows the pause as one.
+        drop(span);
         tokio::time::sleep(pause).await;
     }
 }

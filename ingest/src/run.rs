@@ -17,8 +17,11 @@ use crate::broker::Questions;
 use crate::consume::Consumer;
 use crate::failure::Failure;
 use crate::goal::Goal;
+use crate::health::Health;
+use crate::http;
 use crate::insert::Insert;
 use crate::ledger::Ledger;
+use crate::metrics::Metrics;
 use crate::observe::{Observations, Observer};
 use crate::pipeline::{Parts, Pipeline};
 use crate::probe::Probe;
@@ -26,6 +29,7 @@ use crate::progress::Progress;
 use crate::reference;
 use crate::rejects_topic::RejectsTopic;
 use crate::start::Starter;
+use crate::summary;
 use crate::topics::Topics;
 
 /// How long ClickHouse and then Kafka may take to answer at start: both together below half a minute.
@@ -33,17 +37,27 @@ pub const REACHED: Duration = Duration::from_secs(12);
 /// How long leaving the group may take.
 const CLOSED: Duration = Duration::from_secs(5);
 
+/// How long a turn of the pipeline may take besides draining: Kafka may be slow to answer for what is committed, for
+/// where partitions begin and end, and for a commit.
+const TURN: Duration = Duration::from_secs(120);
+
 /// Consumes until it is stopped or has caught up, and prints what became of the messages as one line of JSON. Fault tests
 /// give a probe, the program none.
 ///
 /// # Errors
 /// A dependency is not there, or something that a person must change.
 pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<Probe>) -> Result<(), Failure> {
+    let drain_max = Duration::from_millis(settings.shutdown.drain_ms_max);
+    let metrics = Arc::new(Metrics::new(Health::new(drain_max + TURN)));
+    if let Some(listen) = settings.http.listen {
+        http::serve(runtime, listen, Arc::clone(&metrics))?;
+    }
     let store = reach(settings, runtime)?;
     let generation = runtime.block_on(reference::load(&store))?;
+    metrics.generation(generation.number);
     let newer = reference::watch(runtime, store.clone(), generation.number);
     let topics = Topics::new(&settings.kafka.topic)?;
-    let mut consumer = Consumer::new(&settings.kafka, topics.clone())?;
+    let mut consumer = Consumer::new(&settings.kafka, topics.clone(), Arc::clone(&metrics))?;
     let closed = consumer.closed();
     let consumer = Arc::new(consumer);
     let questions = Arc::new(Questions::new(&settings.kafka, topics)?);
@@ -57,21 +71,25 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
     // Until here there is nothing to store, and a signal may end the process at once.
     let stop = stop_signal(runtime)?;
     let observations = Observations::default();
-    let observer = Observer::start(Arc::clone(&questions), observations.clone());
+    let observer = Observer::start(Arc::clone(&questions), observations.clone(), Arc::clone(&metrics));
+    summary::start(runtime, Arc::clone(&metrics));
     info!(topic = settings.kafka.topic, group = settings.kafka.group, partitions = places.len(), "worker started");
     let mut pipeline = Pipeline::new(Parts {
         consumer,
         questions,
         starter,
-        insert: Insert::new(store, &settings.kafka).with_probe(probe.clone()).with_rejects_topic(rejects_topic),
+        insert: Insert::new(store, &settings.kafka, Arc::clone(&metrics))
+            .with_probe(probe.clone())
+            .with_rejects_topic(rejects_topic),
         runtime: runtime.clone(),
         generation,
         newer,
         observations,
         limits: Limits::new(&settings.batch),
-        drain_max: Duration::from_millis(settings.shutdown.drain_ms_max),
+        drain_max,
         goal,
         progress: Progress::new(args.progress),
+        metrics,
         probe,
     });
     let counts = pipeline.run(|| stop.load(Ordering::Relaxed));

@@ -8,5 +8,6 @@ mod faults;
 mod harness;
 mod ingest;
 mod local;
+mod observe;
 mod rollup;
 mod tidy;

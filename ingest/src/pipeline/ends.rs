@@ -7,6 +7,7 @@ use super::{POLL_INSERTING, Pipeline};
 use crate::batch::LedgerEntry;
 use crate::commit::Commit;
 use crate::failure::Failure;
+use crate::metrics::SealedBy;
 use crate::observe::{Observation, observe};
 use crate::place::Place;
 
@@ -23,13 +24,13 @@ impl Pipeline {
         }
         self.noted = Instant::now();
         // Positions behind the marks of transactions become durable with this, too.
-        self.store_open();
+        self.store_open(SealedBy::Age);
         if self.in_flight.is_some() {
             return;
         }
         let reached = self.reached(|place| self.parts.observations.of(place));
         if !(reached.is_empty() && self.unnoted.is_empty()) {
-            self.begin_insert(reached);
+            self.begin_insert(reached, SealedBy::Age);
         }
     }
 
@@ -55,13 +56,13 @@ impl Pipeline {
 
     /// Stores all that is read, and commits it unless the group takes no commits now: the ledger knows it, so nobody reads it
     /// again. Yields whether that was done by then.
-    pub(super) fn store_all(&mut self, deadline: Instant) -> Result<bool, Failure> {
+    pub(super) fn store_all(&mut self, deadline: Instant, why: SealedBy) -> Result<bool, Failure> {
         let left = || deadline.saturating_duration_since(Instant::now());
         self.settle(left())?;
         if self.in_flight.is_some() {
             return Ok(false);
         }
-        self.store_open();
+        self.store_open(why);
         self.settle(left())?;
         let begun = Instant::now();
         let is_done = |commit: &Commit| commit.is_settled() || commit.is_refused_since(begun);
@@ -75,15 +76,18 @@ impl Pipeline {
     /// The last steps of a worker that stops: everything read is stored and committed, or it says that it is not. It cannot
     /// commit while others join or leave, or after its partitions went to others.
     pub(super) fn drain(&mut self) -> Result<(), Failure> {
+        self.parts.metrics.health().stops();
         let deadline = Instant::now() + self.parts.drain_max;
-        if !self.store_all(deadline)? {
+        if !self.store_all(deadline, SealedBy::Stop)? {
             let seconds = self.parts.drain_max.as_secs_f32();
             let what = "stopped with messages read but not stored and committed";
             return Err(Failure::Dependency(format!("{what} within {seconds} s; they will be read again")));
         }
         self.note_goal(deadline)?;
-        if !self.totals.add_up() {
-            return Err(Failure::Finding(format!("messages do not add up, which is a fault of chiso-ingest: {:?}", self.totals)));
+        let unaccounted = self.tallies.unaccounted();
+        if !(self.totals.add_up() && unaccounted.is_empty()) {
+            let (totals, what) = (&self.totals, "messages do not add up, which is a fault of chiso-ingest");
+            return Err(Failure::Finding(format!("{what}: {totals:?}, without one outcome by partition: {unaccounted:?}")));
         }
         Ok(())
     }
@@ -99,7 +103,7 @@ impl Pipeline {
         if latest.is_empty() {
             return Ok(());
         }
-        self.begin_insert(latest.into_values().collect());
+        self.begin_insert(latest.into_values().collect(), SealedBy::Goal);
         self.settle(deadline.saturating_duration_since(Instant::now()))
     }
 }

@@ -5,12 +5,13 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::KafkaError;
-use tracing::{info, warn};
+use tracing::{error_span, info, warn};
 
 use super::{Parts, Pipeline};
 use crate::batch::LedgerEntry;
 use crate::consume::Change;
 use crate::failure::Failure;
+use crate::metrics::SealedBy;
 use crate::place::Place;
 use crate::start::{Start, StartError};
 
@@ -43,9 +44,19 @@ impl Pipeline {
             return Err(Failure::Finding(format!("topic {topic} {what} --topic {topic} --because TEXT")));
         }
         while let Some(change) = self.parts.consumer.next_change() {
-            info!(?change, "rebalance");
+            let (kind, places) = match &change {
+                Change::Assigned(places) => ("assigned", places),
+                Change::Revoked { places, lost: false } => ("revoked", places),
+                Change::Revoked { places, lost: true } => ("lost", places),
+            };
+            let _rebalance = error_span!("rebalance", kind).entered();
+            info!(?places, "the group moves partitions");
+            self.parts.metrics.rebalanced(kind);
             match change {
-                Change::Revoked { places, lost } => self.revoke(&places, lost)?,
+                Change::Revoked { places, lost } => {
+                    self.revoke(&places, lost)?;
+                    self.parts.metrics.partitions(self.tracks.places().count());
+                }
                 Change::Assigned(places) => {
                     self.arrivals.places.extend(places);
                     self.joined = true;
@@ -106,7 +117,7 @@ impl Pipeline {
 
     /// Begins the partitions that are still ours.
     fn begin(&mut self, starts: Vec<Start>) -> Result<(), Failure> {
-        let Parts { consumer, observations, .. } = &self.parts;
+        let Parts { consumer, observations, metrics, .. } = &self.parts;
         let starts = starts.into_iter().filter(|start| self.arrivals.places.remove(&start.place)).collect::<Vec<_>>();
         let positions = starts.iter().map(|start| (start.place, start.position)).collect::<Vec<_>>();
         consumer
@@ -115,6 +126,8 @@ impl Pipeline {
         self.finder.forget();
         for start in &starts {
             start.tell();
+            metrics.assigned(start);
+            metrics.end(start.place, start.seen.end);
             self.tracks.assign(start.place, start.incarnation, start.position);
             self.commit.assign(start);
             observations.follow(start.place, start.seen, &start.topic_id);
@@ -123,6 +136,7 @@ impl Pipeline {
                 self.unnoted.push(LedgerEntry { range, seen: start.seen });
             }
         }
+        metrics.partitions(self.tracks.places().count());
         let places = starts.iter().map(|start| start.place).collect::<Vec<_>>();
         if self.paused
             && let Err(error) = consumer.pause(&places)
@@ -136,12 +150,13 @@ impl Pipeline {
         places.iter().for_each(|place| _ = self.arrivals.places.remove(place));
         let is_ours = places.iter().any(|&place| self.tracks.next(place).is_some());
         // Batches mix partitions, and a repeated event may lie in a partition that stays: so all is stored, or none.
-        let stored = !is_ours || !lost && self.store_all(Instant::now() + self.parts.drain_max)?;
+        let stored = !is_ours || !lost && self.store_all(Instant::now() + self.parts.drain_max, SealedBy::Rebalance)?;
         self.finder.forget();
         for &place in places {
             self.tracks.revoke(place);
             self.commit.revoke(place);
             self.parts.observations.forget(place);
+            self.parts.metrics.revoked(place);
         }
         if let Err(error) = self.parts.consumer.unassign(places) {
             warn!(%error, "partitions not given back");

@@ -11,17 +11,17 @@ use crate::harness::{World, wait_until};
 
 /// Forwards connections to ClickHouse, and misbehaves when told.
 #[derive(Default)]
-struct Line {
+pub(crate) struct Line {
     /// Answers to inserts that get lost.
-    lose: AtomicU32,
+    pub(crate) lose: AtomicU32,
     /// Answers that got lost.
-    lost: AtomicU32,
+    pub(crate) lost: AtomicU32,
     /// Nobody gets through.
-    down: AtomicBool,
+    pub(crate) down: AtomicBool,
 }
 
 /// Starts the line and returns its address.
-fn start(target: &str, line: &Arc<Line>) -> String {
+pub(crate) fn start(target: &str, line: &Arc<Line>) -> String {
     let target = target.trim_start_matches("http://").trim_end_matches('/').to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());

@@ -2,7 +2,7 @@
 
 mod commands;
 mod coverage;
-mod lost_answers;
+pub(crate) mod lost_answers;
 mod memory;
 mod outcomes;
 mod restarts;
@@ -21,25 +21,25 @@ use tempfile::NamedTempFile;
 use crate::harness::{Outgoing, World};
 
 /// How long anything here may take.
-const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// Rows that ClickHouse stores for one event each: what a merge would leave.
-const DISTINCT: &str = "SELECT uniqExact(date, indicator, ward, source, record, version) FROM event_log";
+pub(crate) const DISTINCT: &str = "SELECT uniqExact(date, indicator, ward, source, record, version) FROM event_log";
 /// The facts of the project: real events of five wards.
 const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas/events/seed-events.jsonl");
 
 /// A valid event, different for every number.
-fn event(number: usize) -> Outgoing {
+pub(crate) fn event(number: usize) -> Outgoing {
     Outgoing { key: Some(b"11413".to_vec()), ..Outgoing::structured(event_json(number)) }
 }
 
-fn event_json(number: usize) -> String {
+pub(crate) fn event_json(number: usize) -> String {
     format!(
         r#"{{"specversion":"1.0","id":"event-{number}","source":"urn:vn:one-stop","type":"vn.chiso.indicator.updated.v1","time":"2025-08-01T10:00:00+07:00","data":{{"indicator":"bts-stations","ward":"11413","date":"2025-08-01","value":{number}}}}}"#
     )
 }
 
 /// Events spread over the partitions.
-fn events(count: usize, partitions: i32) -> Vec<Outgoing> {
+pub(crate) fn events(count: usize, partitions: i32) -> Vec<Outgoing> {
     (0..count)
         .zip((0..partitions).cycle())
         .map(|(number, partition)| Outgoing { partition: Some(partition), ..event(number) })
@@ -102,6 +102,6 @@ impl Drop for Worker {
     }
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

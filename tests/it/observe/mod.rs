@@ -1,0 +1,59 @@
+//! What a worker shows of itself: metrics, health, logs and traces, and the rules and pages made for them.
+
+mod alerts;
+mod health;
+mod logs;
+mod metrics;
+mod page;
+mod traces;
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use page::Page;
+
+use crate::harness::{World, wait_until};
+use crate::ingest::{SOON, Worker};
+
+static AGENT: LazyLock<ureq::Agent> = LazyLock::new(|| {
+    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).http_status_as_error(false);
+    config.max_idle_connections(0).proxy(None).build().into()
+});
+
+/// A worker whose HTTP server listens on a free port.
+struct Watched {
+    worker: Worker,
+    address: String,
+}
+
+impl Watched {
+    fn start(world: &mut World) -> Self {
+        world.set("HTTP__LISTEN", "127.0.0.1:0");
+        let worker = Worker::start(world);
+        let address = || {
+            let log = worker.log();
+            let (_, rest) = log.split_once("answering /metrics, /livez and /readyz address=")?;
+            Some(rest.split_once('\n')?.0.to_owned())
+        };
+        wait_until("the worker listens", SOON, || address().is_some());
+        Self { address: address().unwrap(), worker }
+    }
+
+    /// Status and body.
+    fn get(&self, path: &str) -> (u16, String) {
+        let mut response = AGENT.get(format!("http://{}{path}", self.address)).call().unwrap();
+        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+    }
+
+    fn metrics(&self) -> Page {
+        Page::parse(&self.get("/metrics").1)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.get("/readyz").0 == 200
+    }
+
+    fn wait_ready(&self) {
+        wait_until("the worker is ready", SOON, || self.is_ready());
+    }
+}
