@@ -15,7 +15,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use tracing::debug;
 
-use crate::client::{self, Logged, client_config};
+use crate::client::{self, Heard, Logged, answer_hint, client_config};
 use crate::failure::Failure;
 use crate::offset::NextOffset;
 use crate::place::{Place, Topic};
@@ -27,6 +27,8 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long a topic may stay unknown: brokers learn of a new one a moment after it was made.
 const UNKNOWN: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(200);
+/// So long nothing more is heard of connections.
+const HEARD: Duration = Duration::from_millis(20);
 /// How long Kafka may take to say where partitions begin or end.
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -48,7 +50,7 @@ impl Questions {
             .set("group.id", &settings.group)
             // The end of a partition is that of its last finished transaction, as for the consumer.
             .set("isolation.level", "read_committed")
-            .create_with_context(Logged)
+            .create_with_context(Logged::default())
             .map_err(|error| client::refused("client", &error))?;
         Ok(Self { client, brokers: settings.brokers.clone(), topics })
     }
@@ -58,7 +60,9 @@ impl Questions {
     /// # Errors
     /// The brokers do not answer, or a topic that is named does not exist.
     pub fn places(&self, within: Duration) -> Result<Vec<Place>, Failure> {
-        places(self.client.client(), &self.brokers, &self.topics, within)
+        let serve = || while self.client.poll(HEARD).is_some() {};
+        let (client, heard) = (self.client.client(), self.client.context().heard());
+        places(&Asking { client, brokers: &self.brokers, heard, serve: &serve }, &self.topics, within)
     }
 
     /// Waits at most `within` until the brokers answer.
@@ -74,7 +78,10 @@ impl Questions {
     /// # Errors
     /// The brokers do not answer within that time.
     pub fn existing(&self, within: Duration) -> Result<Vec<Place>, Failure> {
-        let metadata = self.client.fetch_metadata(None, within).map_err(|error| unreachable(&self.brokers, &error))?;
+        let metadata = self.client.fetch_metadata(None, within).map_err(|error| {
+            while self.client.poll(HEARD).is_some() {}
+            self.client.context().heard().unreachable(&self.brokers, &error)
+        })?;
         Ok(listed(&metadata, &self.topics))
     }
 
@@ -149,7 +156,7 @@ impl Questions {
         for place in places {
             list.add_partition(place.topic.name(), place.partition);
         }
-        let list = self.client.committed_offsets(list, ANSWER)?;
+        let list = self.client.committed_offsets(list, ANSWER).map_err(|error| self.reason(error))?;
         let mut found = Vec::new();
         for element in list.elements() {
             element.error()?;
@@ -160,6 +167,12 @@ impl Questions {
             found.push((Place::new(element.topic(), element.partition()), committed));
         }
         Ok(found)
+    }
+
+    /// That the group is refused is heard apart from the call, which only waits for its coordinator.
+    fn reason(&self, error: KafkaError) -> KafkaError {
+        let mut heard = std::iter::from_fn(|| self.client.poll(HEARD)).filter_map(Result::err);
+        heard.find(|found| found.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)).unwrap_or(error)
     }
 
     fn offsets(&self, places: &[Place], which: Offset) -> KafkaResult<Vec<(Place, i64)>> {
@@ -182,34 +195,52 @@ impl Questions {
     }
 }
 
+/// A client that asks, and what it needs to say why it gets no answer.
+pub struct Asking<'a, C: ClientContext> {
+    /// The client.
+    pub client: &'a Client<C>,
+    /// Whom it asks.
+    pub brokers: &'a str,
+    /// What its context has heard of connections.
+    pub heard: &'a Heard,
+    /// Lets the context hear, where no thread does that all the time.
+    pub serve: &'a dyn Fn(),
+}
+
 /// The partitions of the topics, in order; waits at most `within` for the brokers.
 ///
 /// # Errors
 /// The brokers do not answer, or a topic that is named does not exist. A pattern may match nothing yet.
-pub fn places<C: ClientContext>(
-    client: &Client<C>,
-    brokers: &str,
-    topics: &Topics,
-    within: Duration,
-) -> Result<Vec<Place>, Failure> {
+pub fn places<C: ClientContext>(asking: &Asking<'_, C>, topics: &Topics, within: Duration) -> Result<Vec<Place>, Failure> {
     let begin = Instant::now();
     let name = if let Topics::Named(name) = topics { Some(name.as_str()) } else { None };
     loop {
+        let metadata = metadata(asking, name, within.saturating_sub(begin.elapsed()))?;
+        let places = listed(&metadata, topics);
+        let Some(name) = name.filter(|_| places.is_empty()) else { return Ok(places) };
+        if begin.elapsed() >= UNKNOWN.min(within) {
+            let error = metadata.topics().iter().find(|found| found.name() == name).and_then(|found| found.error());
+            return Err(missing(asking.brokers, name, error));
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// What Kafka says of a topic, or of all; waits at most `within` for the brokers.
+///
+/// # Errors
+/// The brokers do not answer, or refuse this client.
+pub fn metadata<C: ClientContext>(asking: &Asking<'_, C>, topic: Option<&str>, within: Duration) -> Result<Metadata, Failure> {
+    let begin = Instant::now();
+    loop {
         let left = within.saturating_sub(begin.elapsed());
-        let reason = match client.fetch_metadata(name, left.min(ATTEMPT)) {
-            Err(error) if left <= PAUSE || is_refusal(&error) => return Err(unreachable(brokers, &error)),
-            Err(_) => None,
-            Ok(metadata) => {
-                let places = listed(&metadata, topics);
-                let Some(name) = name.filter(|_| places.is_empty()) else { return Ok(places) };
-                let error = metadata.topics().iter().find(|found| found.name() == name).and_then(|found| found.error());
-                Some((name, error))
-            }
+        let error = match asking.client.fetch_metadata(topic, left.min(ATTEMPT)) {
+            Ok(metadata) => return Ok(metadata),
+            Err(error) => error,
         };
-        if let Some((name, error)) = reason
-            && begin.elapsed() >= UNKNOWN.min(within)
-        {
-            return Err(missing(brokers, name, error));
+        (asking.serve)();
+        if left <= PAUSE || asking.heard.is_refusal() {
+            return Err(asking.heard.unreachable(asking.brokers, &error));
         }
         std::thread::sleep(PAUSE);
     }
@@ -234,18 +265,12 @@ fn is_warming_up(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-fn is_refusal(error: &KafkaError) -> bool {
-    let refusals = [RDKafkaErrorCode::Authentication, RDKafkaErrorCode::SaslAuthenticationFailed];
-    error.rdkafka_error_code().is_some_and(|code| refusals.contains(&code))
-}
-
-fn unreachable(brokers: &str, error: &KafkaError) -> Failure {
-    let hint = "is Kafka running, and is kafka.brokers (CHISO__KAFKA__BROKERS) right?";
-    Failure::Dependency(format!("cannot reach Kafka at {brokers}: {error}; {hint}"))
-}
-
 fn missing(brokers: &str, topic: &str, error: Option<RDKafkaRespErr>) -> Failure {
-    let cause = error.map_or_else(|| "no such topic".to_owned(), |error| RDKafkaErrorCode::from(error).to_string());
-    let hint = "create it, such as with chiso-ingest publish --create-topic PARTITIONS, or set kafka.topic (CHISO__KAFKA__TOPIC)";
+    let error = error.map(|error| KafkaError::MetadataFetch(error.into()));
+    let cause = error.as_ref().map_or_else(|| "no such topic".to_owned(), ToString::to_string);
+    let hint = match &error {
+        Some(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => answer_hint(error),
+        _ => "create it, such as with chiso-ingest publish --create-topic PARTITIONS, or set kafka.topic (CHISO__KAFKA__TOPIC)",
+    };
     Failure::Dependency(format!("cannot use topic {topic} at {brokers}: {cause}; {hint}"))
 }

@@ -1,10 +1,12 @@
 //! Makes every Kafka client from the `[kafka]` settings, and puts into our log what librdkafka has to say.
 
+use std::sync::{Mutex, PoisonError};
+
 use chiso_schemas::settings::Kafka;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{Level, debug, enabled};
 
 use crate::failure::Failure;
@@ -51,16 +53,26 @@ pub fn refused(client: &str, error: &KafkaError) -> Failure {
     Failure::Usage(format!("cannot make a {client} of the [kafka] settings: {what}"))
 }
 
-/// What librdkafka has to say goes into our log; errors that matter come out of calls as well.
-pub struct Logged;
+/// What librdkafka has to say goes into our log; what is wrong with a connection is kept for whoever waits for it.
+#[derive(Default)]
+pub struct Logged {
+    heard: Heard,
+}
+
+impl Logged {
+    /// What was heard of connections.
+    pub fn heard(&self) -> &Heard {
+        &self.heard
+    }
+}
 
 impl ClientContext for Logged {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
     }
 
-    fn error(&self, found: KafkaError, reason: &str) {
-        error(&found, reason);
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.heard.error(&error, reason);
     }
 }
 
@@ -71,7 +83,71 @@ pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     debug!(target: "librdkafka", ?level, facility, message);
 }
 
-/// An error that librdkafka met in the background.
-pub fn error(error: &KafkaError, reason: &str) {
-    debug!(target: "librdkafka", %error, reason, "kafka client");
+/// The last trouble with a connection: a call that waits for it only says that time is up.
+#[derive(Default)]
+pub struct Heard(Mutex<Option<(RDKafkaErrorCode, String)>>);
+
+impl Heard {
+    /// Notes an error that librdkafka met in the background.
+    pub fn error(&self, error: &KafkaError, reason: &str) {
+        debug!(target: "librdkafka", %error, reason, "kafka client");
+        // That all brokers are down follows the reason for it.
+        if let Some(code) = error.rdkafka_error_code().filter(|&code| code != RDKafkaErrorCode::AllBrokersDown) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((code, reason.to_owned()));
+        }
+    }
+
+    /// Whether Kafka knows this client and refuses it: trying again cannot help.
+    pub fn is_refusal(&self) -> bool {
+        self.latest().is_some_and(|(code, _)| is_refusal(code))
+    }
+
+    /// Kafka cannot be reached: the reason where one was heard, else what the call says.
+    pub fn unreachable(&self, brokers: &str, error: &KafkaError) -> Failure {
+        let Some((code, reason)) = self.latest() else {
+            return Failure::Dependency(format!("cannot reach Kafka at {brokers}: {error}; {RUNNING}"));
+        };
+        let text = format!("cannot reach Kafka at {brokers}: {reason}; {}", connection_hint(code, &reason));
+        if is_refusal(code) { Failure::Finding(text) } else { Failure::Dependency(text) }
+    }
+
+    fn latest(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+const RUNNING: &str = "is Kafka running, and is kafka.brokers (CHISO__KAFKA__BROKERS) right?";
+
+fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed)
+}
+
+fn connection_hint(code: RDKafkaErrorCode, reason: &str) -> &'static str {
+    if is_refusal(code) {
+        "set kafka.user and kafka.password (or kafka.password_file) to those of a Kafka user, and kafka.sasl_mechanism to one of his"
+    } else if reason.contains("certificate verify failed") || reason.contains("certificate could not be verified") {
+        "set kafka.ca_file to the CA certificate of the brokers, and kafka.brokers to names that their certificates hold"
+    } else if reason.contains("alert") && reason.contains("certificate") || reason.contains("alert unknown ca") {
+        "set kafka.certificate_file and kafka.key_file to a certificate of this client that the brokers trust"
+    } else if code == RDKafkaErrorCode::SSL || reason.contains("security.protocol") {
+        "set kafka.security to what that port of the brokers speaks"
+    } else {
+        RUNNING
+    }
+}
+
+/// What to do about an error that Kafka answered.
+pub fn answer_hint(error: &KafkaError) -> &'static str {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+            "let an administrator of Kafka grant this user the topic (deploy/kafka/acls.sh)"
+        }
+        Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+            "let an administrator of Kafka grant this user the group kafka.group (deploy/kafka/acls.sh)"
+        }
+        Some(RDKafkaErrorCode::ClusterAuthorizationFailed) => {
+            "let an administrator of Kafka grant this user to write (deploy/kafka/acls.sh)"
+        }
+        _ => RUNNING,
+    }
 }

@@ -17,7 +17,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionLi
 use rdkafka::types::RDKafkaRespErr;
 use tracing::warn;
 
-use crate::client::{self, client_config};
+use crate::client::{self, Heard, client_config};
 use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::offset::NextOffset;
@@ -54,6 +54,7 @@ struct Context {
     metrics: Arc<Metrics>,
     changes: Mutex<VecDeque<Change>>,
     closing: AtomicBool,
+    heard: Heard,
 }
 
 impl ClientContext for Context {
@@ -62,7 +63,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        client::error(&error, reason);
+        self.heard.error(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -177,6 +178,10 @@ impl Consumer {
         let hint = match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset) => {
                 "messages have expired unread, or the topic was made anew; start the worker again"
+            }
+            Some(_) if self.inner.context().heard.is_refusal() => return self.inner.context().heard.unreachable(brokers, error),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                client::answer_hint(error)
             }
             _ => "check that the topic exists and that this client may read it",
         };

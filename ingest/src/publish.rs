@@ -1,7 +1,7 @@
 //! `chiso-ingest publish`: sends a file of events to Kafka, byte for byte, also what will be refused.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chiso_schemas::settings::{Kafka, Settings, is_topic};
@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use crate::args::{Mode, PublishArgs};
-use crate::broker;
+use crate::broker::{self, Asking};
 use crate::check::STRUCTURED;
-use crate::client::{self, Logged, client_config};
+use crate::client::{self, Heard, Logged, answer_hint, client_config};
 use crate::failure::Failure;
 use crate::lines::{Line, Lines};
 use crate::progress::Progress;
@@ -44,11 +44,13 @@ pub fn publish(settings: &Settings, args: &PublishArgs, runtime: &Handle) -> Res
         return Err(Failure::Usage(format!("--topic {topic:?} is no name of a topic: 1 to 249 of a-z A-Z 0-9 . _ -")));
     }
     let mut lines = Lines::open(&args.file)?;
+    let publisher = Publisher::new(&settings.kafka, topic, args.mode)?;
     if let Some(partitions) = args.create_topic {
+        // Asked first because this client, unlike that of the creation, says what is wrong with a connection.
+        broker::metadata(&publisher.asking(), Some(topic), REACHED)?;
         runtime.block_on(create(&settings.kafka, topic, partitions))?;
     }
-    let publisher = Publisher::new(&settings.kafka, topic, args.mode)?;
-    broker::places(publisher.producer.client(), publisher.brokers, &Topics::Named(topic.to_owned()), REACHED)?;
+    broker::places(&publisher.asking(), &Topics::Named(topic.to_owned()), REACHED)?;
     let mut progress = Progress::new(true);
     let mut sent = Sent::default();
     let mut buffer = Vec::new();
@@ -85,6 +87,8 @@ impl Sent {
 struct Reports {
     failed: AtomicU64,
     first: Mutex<Vec<String>>,
+    hint: OnceLock<&'static str>,
+    heard: Heard,
 }
 
 impl Reports {
@@ -99,7 +103,7 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        client::error(&error, reason);
+        self.heard.error(&error, reason);
     }
 }
 
@@ -110,6 +114,7 @@ impl ProducerContext for Reports {
     fn delivery(&self, result: &DeliveryResult<'_>, line: usize) {
         if let Err((error, message)) = result {
             self.failed.fetch_add(1, Ordering::Relaxed);
+            self.hint.get_or_init(|| answer_hint(error));
             let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
             if first.len() < NAMED {
                 first.push(format!("line {line} ({} bytes): {error}", message.payload().map_or(0, <[u8]>::len)));
@@ -140,6 +145,10 @@ impl<'a> Publisher<'a> {
             .create_with_context(Reports::default())
             .map_err(|error| client::refused("producer", &error))?;
         Ok(Self { producer, brokers: &kafka.brokers, topic, mode })
+    }
+
+    fn asking(&self) -> Asking<'_, Reports> {
+        Asking { client: self.producer.client(), brokers: self.brokers, heard: &self.reports().heard, serve: &|| () }
     }
 
     fn reports(&self) -> &Reports {
@@ -197,7 +206,9 @@ impl<'a> Publisher<'a> {
             (self.reports().failed(), self.reports().first.lock().unwrap_or_else(PoisonError::into_inner).join("; "));
         if failed > 0 {
             let place = format!("topic {} at {}", self.topic, self.brokers);
-            return Err(Failure::Finding(format!("{failed} events were not delivered to {place}, the first of them: {first}")));
+            let hint = self.reports().hint.get().copied().unwrap_or_default();
+            let what = format!("{failed} events were not delivered to {place}, the first of them: {first}; {hint}");
+            return Err(Failure::Finding(what));
         }
         flushed.map_err(|error| {
             Failure::Dependency(format!("cannot reach Kafka at {}: {error}; not all was delivered", self.brokers))
@@ -211,13 +222,18 @@ async fn create(kafka: &Kafka, topic: &str, partitions: i32) -> Result<(), Failu
     let unreachable =
         |error| Failure::Dependency(format!("cannot create topic {topic} at {brokers}: {error}; is Kafka running?"));
     let admin: AdminClient<Logged> =
-        client_config(kafka).create_with_context(Logged).map_err(|error| client::refused("client", &error))?;
+        client_config(kafka).create_with_context(Logged::default()).map_err(|error| client::refused("client", &error))?;
     let options = AdminOptions::new().request_timeout(Some(REACHED)).operation_timeout(Some(REACHED));
     let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
     for result in admin.create_topics([&new], &options).await.map_err(unreachable)? {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((_, error)) => return Err(Failure::Finding(format!("cannot create topic {topic} at {brokers}: {error}"))),
+            Err((_, error)) => {
+                return Err(Failure::Finding(format!(
+                    "cannot create topic {topic} at {brokers}: {error}; {}",
+                    answer_hint(&KafkaError::AdminOp(error))
+                )));
+            }
         }
     }
     Ok(())

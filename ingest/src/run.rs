@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chiso_schemas::settings::Settings;
 use chiso_schemas::store::{SchemaError, Store, check_schema};
+use rdkafka::error::KafkaError;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
@@ -14,6 +15,7 @@ use tracing::{info, warn};
 use crate::args::RunArgs;
 use crate::batch::Limits;
 use crate::broker::Questions;
+use crate::client::answer_hint;
 use crate::consume::Consumer;
 use crate::failure::Failure;
 use crate::goal::Goal;
@@ -62,7 +64,10 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
     let consumer = Arc::new(consumer);
     let questions = Arc::new(Questions::new(&settings.kafka, topics)?);
     let places = questions.places(REACHED)?;
-    let kafka = |doing: &str, error| Failure::Dependency(format!("cannot {doing} at {}: {error}", settings.kafka.brokers));
+    let brokers = &settings.kafka.brokers;
+    let kafka = |doing: &str, error: KafkaError| {
+        Failure::Dependency(format!("cannot {doing} at {brokers}: {error}; {}", answer_hint(&error)))
+    };
     let ledger = Ledger::new(store.clone(), &settings.kafka.group);
     let starter = Starter { questions: Arc::clone(&questions), ledger, runtime: runtime.clone() };
     let goal = args.until_caught_up.then(|| Goal::now(starter.clone(), &places, REACHED)).transpose()?;

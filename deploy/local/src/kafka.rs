@@ -55,12 +55,10 @@ impl Kafka {
     pub(crate) fn start(program: &KafkaProgram, folder: &Path, ports: KafkaPorts, cluster_id: &str) -> anyhow::Result<Self> {
         write_config(folder, ports)?;
         if !folder.join("data/meta.properties").exists() {
-            format(program, folder, cluster_id)?;
+            format(program, folder, cluster_id, &[])?;
         }
-        let mut command = java(program, folder);
-        command.args(["-Xms256m", "-Xmx1g", "-XX:+ExitOnOutOfMemoryError", "kafka.Kafka", "kafka.properties"]);
         Ok(Self {
-            engine: Engine::start("Kafka", command, vec![folder.join("kafka.log")])?,
+            engine: run(program, folder)?,
             brokers: format!("127.0.0.1:{}", ports.broker),
             port: ports.broker,
             client: None,
@@ -124,11 +122,19 @@ fn usable_partitions(client: &AdminClient<DefaultClientContext>, name: &str) -> 
     Ok(usable.then_some(partitions.len()))
 }
 
-/// Gives a new data folder its cluster id.
-fn format(program: &KafkaProgram, folder: &Path, cluster_id: &str) -> anyhow::Result<()> {
+/// Starts the process, as `kafka.properties` in the folder says.
+pub(crate) fn run(program: &KafkaProgram, folder: &Path) -> anyhow::Result<Engine> {
+    let mut command = java(program, folder);
+    command.args(["-Xms256m", "-Xmx1g", "-XX:+ExitOnOutOfMemoryError", "kafka.Kafka", "kafka.properties"]);
+    Engine::start("Kafka", command, vec![folder.join("kafka.log")])
+}
+
+/// Gives a new data folder its cluster id, and users such as `SCRAM-SHA-512=[name=ann,password=secret]`.
+pub(crate) fn format(program: &KafkaProgram, folder: &Path, cluster_id: &str, users: &[String]) -> anyhow::Result<()> {
     let mut command = java(program, folder);
     command
         .args(["kafka.tools.StorageTool", "format", "--ignore-formatted", "-c", "kafka.properties", "-t", cluster_id])
+        .args(users.iter().flat_map(|user| ["--add-scram", user]))
         .stdin(Stdio::null());
     process::end_with_us(&mut command, Signal::SIGKILL);
     let output = command.output().with_context(|| format!("cannot start {}", program.java.display()))?;
@@ -165,10 +171,15 @@ fn write_config(folder: &Path, ports: KafkaPorts) -> anyhow::Result<()> {
     let properties = include_str!("../config/kafka.properties")
         .replace("@PORT@", &ports.broker.to_string())
         .replace("@CONTROLLER_PORT@", &ports.controller.to_string());
-    let log = include_str!("../config/log4j2.properties").to_owned();
-    for (name, text) in [("kafka.properties", properties), ("log4j2.properties", log)] {
-        let path = folder.join(name);
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
+    write(&folder.join("kafka.properties"), &properties)?;
+    write_log_config(folder)
+}
+
+/// Writes what Kafka logs, and where.
+pub(crate) fn write_log_config(folder: &Path) -> anyhow::Result<()> {
+    write(&folder.join("log4j2.properties"), include_str!("../config/log4j2.properties"))
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

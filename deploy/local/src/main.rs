@@ -7,6 +7,7 @@ mod download;
 mod embedded;
 mod env_file;
 mod kafka;
+mod kafka_server;
 mod ports;
 mod process;
 mod random;
@@ -46,6 +47,15 @@ enum Command {
         /// Path of libchdb.so.
         library: PathBuf,
     },
+    /// Kafka alone, for tests that bring its configuration.
+    #[command(hide = true)]
+    KafkaServer {
+        /// Folder with kafka.properties; removed at the end.
+        folder: PathBuf,
+        /// Users, such as SCRAM-SHA-512=[name=ann,password=secret].
+        #[arg(long)]
+        user: Vec<String>,
+    },
 }
 
 /// What `up` is asked to do.
@@ -80,6 +90,7 @@ struct UpOptions {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::ClickhouseServer { library } => embedded::serve(&library),
+        Command::KafkaServer { folder, user } => process::end_with_parent().and_then(|()| kafka_server::serve(&folder, &user)),
         Command::Fetch => process::end_with_parent().and_then(|()| fetch()),
         Command::Up(options) => process::end_with_parent().and_then(|()| up::up(&options)),
     };

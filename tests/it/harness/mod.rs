@@ -3,10 +3,13 @@
 //! Rules: a topic and a database per test (`unique`), never a fixed sleep but a condition with a deadline
 //! (`wait_until`), and no cleaning up: the engines go when the process goes.
 
+mod acls;
 mod admin;
+mod certificates;
 mod compare;
 mod engines;
 mod product;
+mod secure;
 mod world;
 
 use std::path::PathBuf;
@@ -18,6 +21,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub(crate) use compare::assert_same;
 pub(crate) use engines::{Engines, engines};
 pub(crate) use product::{Ended, Place, ReferenceCopy, shipped_reference, small_country};
+pub(crate) use secure::{PUBLISHER, SecureKafka, WORKER, Way, secure_kafka};
 pub(crate) use world::{Outgoing, World};
 
 /// A name nobody else uses: for a topic, a database (the analyst may read it) or a consumer group.
