@@ -3,8 +3,10 @@
 # Without root it says what to install and leaves with 3.
 set -euo pipefail
 
+# Where Debian keeps servers, such as haproxy; only root has it in the PATH.
+PATH=$PATH:/usr/sbin
 # command:package pairs; the command shows whether the package is there.
-wanted=(cc:gcc g++:g++ make:make perl:perl pkg-config:pkg-config java:openjdk-17-jre-headless mvn:maven npm:npm curl:curl kcat:kcat python3:python3)
+wanted=(cc:gcc g++:g++ make:make perl:perl pkg-config:pkg-config java:openjdk-17-jre-headless mvn:maven npm:npm curl:curl kcat:kcat python3:python3 openssl:openssl haproxy:haproxy)
 missing=()
 for pair in "${wanted[@]}"; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair#*:}")

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use crate::data_dir::Identity;
 use crate::embedded::{STARTUP_STATEMENTS, STOP_STATEMENT};
 use crate::process::Engine;
+use crate::users;
 use crate::verify::sha256;
 
 /// The user that may do everything.
@@ -107,7 +108,8 @@ fn write_config(folder: &Path, ports: ClickHousePorts, identity: &Identity) -> a
     let users = include_str!("../config/users.xml")
         .replace("@STARTUP_STATEMENTS@", &STARTUP_STATEMENTS.len().to_string())
         .replace("@SERVICE_SHA256@", &sha256(identity.password.as_bytes()))
-        .replace("@ANALYST_SHA256@", &sha256(identity.analyst_password.as_bytes()));
+        .replace("@ANALYST_SHA256@", &sha256(identity.analyst_password.as_bytes()))
+        .replace("@PROGRAMS@\n", &users::xml(identity));
     for (name, text) in [("config.xml", config), ("users.xml", users)] {
         let path = folder.join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;

@@ -15,6 +15,7 @@ mod requirements;
 mod stop;
 mod terminal;
 mod up;
+mod users;
 mod verify;
 
 use std::path::PathBuf;

@@ -15,6 +15,7 @@ use crate::ports::Ports;
 use crate::requirements::{self, Program};
 use crate::stop::Stop;
 use crate::terminal::{print, say};
+use crate::users::{self, INGEST_USER, ROLLUP_USER};
 
 /// The topic of contract section 1.
 pub(crate) const DEFAULT_TOPIC: &str = "chiso.indicator-events.v1";
@@ -177,6 +178,7 @@ impl<'a> Running<'a> {
     fn environment(&self) -> String {
         let identity = &self.dir.identity;
         let pids = [self.kafka.engine.id(), self.clickhouse.engine.id()].map(|id| id.to_string());
+        let (ingest, rollup) = (users::password(identity, INGEST_USER), users::password(identity, ROLLUP_USER));
         let mut settings = vec![
             ("CHISO__KAFKA__BROKERS", self.kafka.brokers.as_str()),
             ("CHISO__CLICKHOUSE__URL", &self.clickhouse.url),
@@ -185,6 +187,8 @@ impl<'a> Running<'a> {
             // One underscore: not settings of the programs.
             ("CHISO_LOCAL_ANALYST_USER", ANALYST_USER),
             ("CHISO_LOCAL_ANALYST_PASSWORD", &identity.analyst_password),
+            ("CHISO_LOCAL_INGEST_PASSWORD", &ingest),
+            ("CHISO_LOCAL_ROLLUP_PASSWORD", &rollup),
             ("CHISO_LOCAL_KAFKA_PID", &pids[0]),
             ("CHISO_LOCAL_CLICKHOUSE_PID", &pids[1]),
         ];

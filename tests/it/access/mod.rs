@@ -1,6 +1,10 @@
 //! Who may say and read what: secured connections, users of few rights, secrets, payloads that look like SQL.
 
+mod clickhouse;
 mod kafka;
+mod payloads;
+mod secrets;
+mod topics;
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +18,11 @@ const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 /// Runs `chiso-ingest` with these settings instead of those of the world.
 fn ingest(world: &World, settings: &[(&str, String)], arguments: &[&str]) -> Ended {
     let mut command = world.command("chiso-ingest", arguments);
-    command.envs(settings.iter().map(|(name, value)| (format!("CHISO__{name}"), value)));
+    for (name, value) in settings {
+        // Those of the programs have a section; others are of the system.
+        let variable = if name.contains("__") { format!("CHISO__{name}") } else { (*name).to_owned() };
+        command.env(variable, value);
+    }
     command.output().unwrap().into()
 }
 

@@ -35,6 +35,10 @@ pub(crate) struct Engines {
     pub(crate) analyst_user: Option<String>,
     /// Its password.
     pub(crate) analyst_password: Option<String>,
+    /// Password of the ClickHouse user `chiso_ingest`, where there is one.
+    pub(crate) ingest_password: Option<String>,
+    /// Password of the ClickHouse user `chiso_rollup`, where there is one.
+    pub(crate) rollup_password: Option<String>,
 }
 
 /// The engines shared by all tests of this process, started when the first test asks.
@@ -57,6 +61,8 @@ impl Engines {
             password: get("CHISO__CLICKHOUSE__PASSWORD").unwrap_or_default(),
             analyst_user: get("CHISO_LOCAL_ANALYST_USER"),
             analyst_password: get("CHISO_LOCAL_ANALYST_PASSWORD"),
+            ingest_password: get("CHISO_LOCAL_INGEST_PASSWORD"),
+            rollup_password: get("CHISO_LOCAL_ROLLUP_PASSWORD"),
         })
     }
 

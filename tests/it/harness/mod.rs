@@ -10,6 +10,7 @@ mod compare;
 mod engines;
 mod product;
 mod secure;
+mod tls_proxy;
 mod world;
 
 use std::path::PathBuf;
@@ -22,7 +23,8 @@ pub(crate) use compare::assert_same;
 pub(crate) use engines::{Engines, engines};
 pub(crate) use product::{Ended, Place, ReferenceCopy, shipped_reference, small_country};
 pub(crate) use secure::{PUBLISHER, SecureKafka, WORKER, Way, secure_kafka};
-pub(crate) use world::{Outgoing, World};
+pub(crate) use tls_proxy::TlsProxy;
+pub(crate) use world::{Outgoing, STRUCTURED, World};
 
 /// A name nobody else uses: for a topic, a database (the analyst may read it) or a consumer group.
 pub(crate) fn unique(name: &str) -> String {
