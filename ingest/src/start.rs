@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tracing::{info, warn};
 
 use crate::broker::Questions;
+use crate::client::answer_hint;
 use crate::failure::Failure;
 use crate::ledger::{Beginning, Covered, Ledger};
 use crate::observe::{Observation, now_ms, observe};
@@ -103,7 +104,7 @@ impl StartError {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Kafka(_) => Self::Dependency(error.to_string()),
+            StartError::Kafka(ref cause) => Self::Dependency(format!("{error}; {}", answer_hint(cause))),
             StartError::Store(error) => error.into(),
             StartError::MadeAnew { .. } | StartError::Beyond { .. } | StartError::Expired { .. } => {
                 Self::Finding(error.to_string())
