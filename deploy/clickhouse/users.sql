@@ -23,6 +23,10 @@ GRANT SELECT, INSERT ON chiso.replayed TO chiso_ingest;
 -- chiso-rollup: makes the tables and views, writes rollups and reference data. It drops views, and no table.
 CREATE USER IF NOT EXISTS chiso_rollup IDENTIFIED WITH sha256_password BY {rollup_password:String};
 GRANT SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP VIEW ON chiso.* TO chiso_rollup;
+-- A view is replaced under a name of this kind.
+GRANT DROP TABLE ON chiso._tmp_replace_* TO chiso_rollup;
+GRANT TABLE ENGINE ON MergeTree TO chiso_rollup;
+GRANT TABLE ENGINE ON ReplacingMergeTree TO chiso_rollup;
 
 -- People who analyse: they read everything in the database, and nothing runs away. GRANT chiso_analyst TO ann;
 CREATE SETTINGS PROFILE IF NOT EXISTS chiso_analyst SETTINGS readonly = 2, max_execution_time = 300, max_memory_usage = 3221225472;

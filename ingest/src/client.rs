@@ -116,7 +116,8 @@ impl Heard {
     }
 }
 
-const RUNNING: &str = "is Kafka running, and is kafka.brokers (CHISO__KAFKA__BROKERS) right?";
+const RUNNING: &str =
+    "is Kafka running, is kafka.brokers (CHISO__KAFKA__BROKERS) right, and kafka.security what that port speaks?";
 
 fn is_refusal(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed)
@@ -129,7 +130,7 @@ fn connection_hint(code: RDKafkaErrorCode, reason: &str) -> &'static str {
         "set kafka.ca_file to the CA certificate of the brokers, and kafka.brokers to names that their certificates hold"
     } else if reason.contains("alert") && reason.contains("certificate") || reason.contains("alert unknown ca") {
         "set kafka.certificate_file and kafka.key_file to a certificate of this client that the brokers trust"
-    } else if code == RDKafkaErrorCode::SSL || reason.contains("security.protocol") {
+    } else if code == RDKafkaErrorCode::SSL || reason.contains("security.protocol") || reason.contains("PLAINTEXT") {
         "set kafka.security to what that port of the brokers speaks"
     } else {
         RUNNING

@@ -206,7 +206,9 @@ impl<'a> Publisher<'a> {
             (self.reports().failed(), self.reports().first.lock().unwrap_or_else(PoisonError::into_inner).join("; "));
         if failed > 0 {
             let place = format!("topic {} at {}", self.topic, self.brokers);
-            let hint = self.reports().hint.get().copied().unwrap_or_default();
+            // A producer that may not write at all fails as a whole, and then purges what it holds.
+            let fatal = self.producer.client().fatal_error().map(|(code, _)| answer_hint(&KafkaError::Global(code)));
+            let hint = fatal.or(self.reports().hint.get().copied()).unwrap_or_default();
             let what = format!("{failed} events were not delivered to {place}, the first of them: {first}; {hint}");
             return Err(Failure::Finding(what));
         }

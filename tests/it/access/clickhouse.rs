@@ -55,7 +55,6 @@ fn the_programs_work_over_https_with_the_rights_of_users_sql_and_no_others() {
         "CREATE USER more".to_owned(),
         "GRANT SELECT ON *.* TO chiso_ingest".to_owned(),
         "SELECT * FROM system.users".to_owned(),
-        "SELECT * FROM system.query_log".to_owned(),
         "SELECT * FROM file('/etc/passwd', 'LineAsString')".to_owned(),
         "SELECT * FROM url('http://127.0.0.1/', 'LineAsString')".to_owned(),
         "SYSTEM SHUTDOWN".to_owned(),

@@ -80,12 +80,17 @@ fn a_way_that_is_barred_says_why_and_what_to_do() {
         ("a stranger", worker(kafka, Way::Certificate, &certificate(Some("stranger"))), 3, "set kafka.certificate_file"),
         ("wrong password", worker(kafka, PASSWORD_512, &[password.clone()]), 1, "set kafka.user and kafka.password"),
         ("wrong PLAIN password", worker(kafka, Way::Password("PLAIN"), &[password]), 1, "set kafka.user and kafka.password"),
-        ("TLS to a readable port", worker(kafka, PASSWORD_512, &[brokers(Way::Readable)]), 3, "set kafka.security"),
+        (
+            "TLS to a readable port",
+            worker(kafka, PASSWORD_512, &[brokers(Way::Readable)]),
+            3,
+            "set kafka.security to what that port",
+        ),
         (
             "readable to a TLS port",
             vec![("KAFKA__BROKERS", kafka.brokers(Way::Certificate))],
             3,
-            "set kafka.security to what that port of the brokers speaks",
+            "kafka.security what that port speaks",
         ),
     ];
     let world = &world;
