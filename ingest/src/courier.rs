@@ -12,15 +12,18 @@ use rdkafka::bindings::{
     RD_KAFKA_MSG_F_COPY, rd_kafka_header_add, rd_kafka_headers_destroy, rd_kafka_headers_new, rd_kafka_headers_t,
     rd_kafka_producev, rd_kafka_vtype_t as Tag,
 };
-use rdkafka::client::{Client, ClientContext};
+use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{IsError, KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 
-use crate::client::{self, client_config};
+use crate::broker::{self, Asking};
+use crate::client::{self, Heard, client_config};
 use crate::failure::Failure;
 use crate::headers::Header;
+use crate::place::Place;
+use crate::topics::Topics;
 
 /// A message to send.
 pub struct Letter<'a> {
@@ -44,6 +47,7 @@ pub type Lost = (usize, KafkaError);
 struct Reports {
     reported: AtomicU64,
     lost: Mutex<Vec<Lost>>,
+    heard: Heard,
 }
 
 impl ClientContext for Reports {
@@ -52,7 +56,7 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        client::error(&error, reason);
+        self.heard.error(&error, reason);
     }
 }
 
@@ -98,9 +102,13 @@ impl Courier {
         Ok(Self { producer, sent: AtomicU64::new(0) })
     }
 
-    /// For questions about topics.
-    pub fn client(&self) -> &Client<impl ClientContext> {
-        self.producer.client()
+    /// The partitions of topics, asked of those brokers; waits at most `within` for them.
+    ///
+    /// # Errors
+    /// The brokers do not answer, or a topic that is named does not exist.
+    pub fn places(&self, brokers: &str, topics: &Topics, within: Duration) -> Result<Vec<Place>, Failure> {
+        let (client, heard) = (self.producer.client(), &self.producer.context().heard);
+        broker::places(&Asking { client, brokers, heard, serve: &|| () }, topics, within)
     }
 
     /// Hands a message over; waits while too many are under way. What becomes of it is told by [`Courier::settle`].

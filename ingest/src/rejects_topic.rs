@@ -8,7 +8,6 @@ use chiso_schemas::store::Fault;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{info, warn};
 
-use crate::broker;
 use crate::courier::{Courier, Letter};
 use crate::failure::Failure;
 use crate::headers::Header;
@@ -40,7 +39,7 @@ impl RejectsTopic {
         }
         let courier = Courier::new(&settings.kafka, DELIVERED)?;
         let brokers = settings.kafka.brokers.clone();
-        let found = broker::places(courier.client(), &brokers, &Topics::Named(topic.clone()), REACHED);
+        let found = courier.places(&brokers, &Topics::Named(topic.clone()), REACHED);
         found.map_err(|failure| failure.told("rejects.topic (CHISO__REJECTS__TOPIC)"))?;
         Ok(Some(Self { courier, topic, brokers }))
     }

@@ -19,7 +19,6 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use crate::args::ReplayArgs;
-use crate::broker;
 use crate::courier::{Courier, Letter, Lost};
 use crate::failure::Failure;
 use crate::headers::Header;
@@ -120,7 +119,7 @@ impl Replay<'_> {
         let mut known = BTreeSet::new();
         for topic in topics {
             let topics = Topics::Named(topic.to_owned());
-            known.extend(broker::places(self.courier.client(), &self.settings.kafka.brokers, &topics, REACHED)?);
+            known.extend(self.courier.places(&self.settings.kafka.brokers, &topics, REACHED)?);
         }
         for ((topic, incarnation, partition), last) in ends {
             let exists = known.iter().any(|place| (place.topic.name(), place.partition) == (topic, partition));

@@ -49,7 +49,7 @@ impl Reread {
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
-            .create_with_context(Logged)
+            .create_with_context(Logged::default())
             .map_err(|error| refused("consumer", &error))?;
         let unusable = |error: KafkaError| self.lost(arrival, said, &error.to_string());
         let mut list = TopicPartitionList::with_capacity(1);
