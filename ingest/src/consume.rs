@@ -114,7 +114,7 @@ impl Consumer {
     /// # Errors
     /// librdkafka does not accept the settings.
     pub fn new(settings: &Kafka, topics: Topics, metrics: Arc<Metrics>) -> Result<Self, Failure> {
-        let context = Context { metrics, changes: Mutex::default(), closing: AtomicBool::new(false) };
+        let context = Context { metrics, heard: Heard::default(), changes: Mutex::default(), closing: AtomicBool::new(false) };
         let mut config = client_config(settings);
         config
             .set("group.id", &settings.group)

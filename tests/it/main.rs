@@ -4,6 +4,7 @@
 
 mod access;
 mod bench;
+mod chaos;
 mod conformance;
 mod faults;
 mod harness;

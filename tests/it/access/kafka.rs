@@ -69,7 +69,12 @@ fn a_way_that_is_barred_says_why_and_what_to_do() {
     let password = ("KAFKA__PASSWORD", Some(unique("s3cret-but-wrong")));
     let brokers = |way| ("KAFKA__BROKERS", Some(kafka.brokers(way)));
     let cases: [(&str, Vec<_>, i32, &str); 8] = [
-        ("wrong CA", worker(kafka, Way::Certificate, &[wrong_ca.clone()]), 3, "set kafka.ca_file to the CA certificate"),
+        (
+            "wrong CA",
+            worker(kafka, Way::Certificate, std::slice::from_ref(&wrong_ca)),
+            3,
+            "set kafka.ca_file to the CA certificate",
+        ),
         ("wrong CA and password", worker(kafka, PASSWORD_512, &[wrong_ca]), 3, "set kafka.ca_file to the CA certificate"),
         (
             "no certificate",
@@ -78,7 +83,7 @@ fn a_way_that_is_barred_says_why_and_what_to_do() {
             "set kafka.certificate_file and kafka.key_file",
         ),
         ("a stranger", worker(kafka, Way::Certificate, &certificate(Some("stranger"))), 3, "set kafka.certificate_file"),
-        ("wrong password", worker(kafka, PASSWORD_512, &[password.clone()]), 1, "set kafka.user and kafka.password"),
+        ("wrong password", worker(kafka, PASSWORD_512, std::slice::from_ref(&password)), 1, "set kafka.user and kafka.password"),
         ("wrong PLAIN password", worker(kafka, Way::Password("PLAIN"), &[password]), 1, "set kafka.user and kafka.password"),
         (
             "TLS to a readable port",
@@ -116,7 +121,7 @@ fn a_right_that_is_missing_is_named() {
     let other = unique("of-others");
     kafka.create_topic(&other);
     let topic = ("KAFKA__TOPIC", Some(other));
-    let text = complaint(&world, &worker(kafka, PASSWORD_512, &[topic.clone()]), &RUN, 3);
+    let text = complaint(&world, &worker(kafka, PASSWORD_512, std::slice::from_ref(&topic)), &RUN, 3);
     assert!(text.contains("cannot use topic") && text.contains("grant this user the topic (deploy/kafka/acls.sh)"), "{text}");
     let text = complaint(&world, &worker(kafka, PASSWORD_512, &[topic]), &["publish", SEED], 3);
     assert!(text.contains("cannot use topic") && text.contains("grant this user the topic (deploy/kafka/acls.sh)"), "{text}");

@@ -94,8 +94,9 @@ pub(crate) fn grant<C: ClientContext>(client: &Client<C>, acls: &[Acl]) {
         assert_eq!(rd_kafka_event_error(event), rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR, "{text}");
         let mut count = 0;
         let results = rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(event), &raw mut count);
-        for index in 0..count {
-            assert!(rd_kafka_acl_result_error(*results.add(index)).is_null(), "{:?} is refused", acls[index]);
+        assert_eq!(count, acls.len());
+        for (index, acl) in acls.iter().enumerate() {
+            assert!(rd_kafka_acl_result_error(*results.add(index)).is_null(), "{acl:?} is refused");
         }
         rd_kafka_event_destroy(event);
         rd_kafka_queue_destroy(queue);
