@@ -137,6 +137,18 @@ fn connection_hint(code: RDKafkaErrorCode, reason: &str) -> &'static str {
     }
 }
 
+/// Whether Kafka has answered that this user lacks a right, which asking again does not change.
+pub fn is_denied(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed
+        )
+    )
+}
+
 /// What to do about an error that Kafka answered.
 pub fn answer_hint(error: &KafkaError) -> &'static str {
     match error.rdkafka_error_code() {

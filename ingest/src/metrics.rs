@@ -129,6 +129,9 @@ fn insert_seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.005, 2.0, 15))
 }
 
+/// What stands for ClickHouse's code where it did not answer.
+const NETWORK: &str = "network";
+
 impl Metrics {
     /// All metrics, at nothing.
     pub fn new(health: Health) -> Self {
@@ -166,6 +169,9 @@ impl Metrics {
         }
         for reason in Reason::ALL {
             drop(self.messages.get_or_create(&Outcome { outcome: "rejected", reason: reason.as_str() }));
+        }
+        for table in ["event_log", "rejected_log", "marks", "ledger"] {
+            drop(self.retries.get_or_create(&Retried { table, code: NETWORK.to_owned() }));
         }
         for kind in ["assigned", "revoked", "lost"] {
             drop(self.rebalances.get_or_create(&[("kind", kind)]));
@@ -290,7 +296,7 @@ impl Metrics {
     /// An attempt to insert into a table failed, and is made again.
     pub fn retried(&self, table: &'static str, error: &StoreError) {
         self.health.clickhouse_fails(error);
-        let code = error.code().map_or_else(|| "network".to_owned(), |code| code.to_string());
+        let code = error.code().map_or_else(|| NETWORK.to_owned(), |code| code.to_string());
         self.retries.get_or_create(&Retried { table, code }).inc();
     }
 

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tracing::{info, warn};
 
 use crate::broker::Questions;
-use crate::client::answer_hint;
+use crate::client::{answer_hint, is_denied};
 use crate::failure::Failure;
 use crate::ledger::{Beginning, Covered, Ledger};
 use crate::observe::{Observation, now_ms, observe};
@@ -94,7 +94,8 @@ impl StartError {
     /// Whether asking again later can help. A broker that has just started may not know at once where its partitions end.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Kafka(_) | Self::Beyond { .. } => true,
+            Self::Kafka(error) => !is_denied(error),
+            Self::Beyond { .. } => true,
             Self::Store(error) => error.fault() != Fault::Stop,
             Self::MadeAnew { .. } | Self::Expired { .. } => false,
         }

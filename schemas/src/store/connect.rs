@@ -101,11 +101,17 @@ pub(super) fn hint(place: &str, told: &str) -> &'static str {
         return "set clickhouse.ca_file to the CA certificate of that server, and clickhouse.url to a name that its certificate holds";
     }
     if told.contains("InvalidContentType") {
-        return "that port does not speak TLS: set clickhouse.url to the HTTPS port, or to http://";
+        return "that port does not speak TLS, set clickhouse.url to the HTTPS port, or to http://";
     }
-    let closed = told.contains("connection closed") || told.contains("Connection reset") || told.contains("invalid HTTP");
-    if closed && place.starts_with("http://") {
-        return "if that is an HTTPS port, set clickhouse.url to https://; otherwise see whether ClickHouse is running";
+    let closed = ["connection closed", "Connection reset", "Broken pipe", "invalid HTTP", "unexpected EOF", "tls handshake eof"];
+    match closed.iter().any(|text| told.contains(text)) {
+        true if place.starts_with("http://") => {
+            "if that is an HTTPS port, set clickhouse.url to https://; otherwise see whether ClickHouse is running"
+        }
+        // A server that hears TLS where it expects HTTP may hang up before its answer is read.
+        true => {
+            "if that port does not speak TLS, set clickhouse.url to the HTTPS port, or to http://; otherwise see whether ClickHouse is running"
+        }
+        false => "is ClickHouse running, and is clickhouse.url (CHISO__CLICKHOUSE__URL) right?",
     }
-    "is ClickHouse running, and is clickhouse.url (CHISO__CLICKHOUSE__URL) right?"
 }

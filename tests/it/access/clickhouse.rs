@@ -104,7 +104,11 @@ fn a_way_to_clickhouse_that_is_barred_says_why_and_what_to_do() {
         (vec![url(&proxy.url), ca("stranger-ca")], 3, "set clickhouse.ca_file to the CA certificate of that server"),
         (vec![url(&proxy.url)], 3, "set clickhouse.ca_file to the CA certificate of that server"),
         (vec![url(&proxy.url.replace("https:", "http:"))], 3, "if that is an HTTPS port, set clickhouse.url to https://"),
-        (vec![url(&plain.replace("http:", "https:")), ca("ca")], 3, "that port does not speak TLS"),
+        (
+            vec![url(&plain.replace("http:", "https:")), ca("ca")],
+            3,
+            "that port does not speak TLS, set clickhouse.url to the HTTPS port",
+        ),
         (vec![url(&proxy.url), ca("ca"), wrong], 1, "set clickhouse.user and clickhouse.password"),
         // Trusted by the system is as good as by a file; then only the tables are missing.
         (vec![url(&proxy.url), ("SSL_CERT_FILE", proxy.certificates.path("ca"))], 3, "run chiso-rollup migrate"),

@@ -22,7 +22,7 @@ fn a_worker_says_why_it_is_not_ready_and_is_ready_again_when_clickhouse_is_back(
     assert_eq!(watched.get("/readyz"), (200, "ready\n".to_owned()));
     assert_eq!(watched.metrics().value("chiso_ingest_ready"), 1.0);
     world.produce(&events(10, 2));
-    wait_until("the first events are stored", SOON, || world.number(DISTINCT) == 10);
+    wait_until("the first events are stored, the ledger included", SOON, || world.committed() == [5, 5]);
 
     line.down.store(true, Ordering::SeqCst);
     world.produce(&events(30, 2)[10..]);

@@ -106,7 +106,9 @@ fn a_batch_is_a_trace_of_inserts_and_a_commit() {
     };
     assert_eq!(inside.iter().map(told).collect::<Vec<_>>(), ["event_log 1", "marks 1", "ledger 1", "commit"]);
     for span in inside {
-        assert!(root.start_time_unix_nano <= span.start_time_unix_nano && span.end_time_unix_nano <= root.end_time_unix_nano);
+        assert!(root.start_time_unix_nano <= span.start_time_unix_nano, "{span:?} {root:?}");
+        // Commits are sent beside the pipeline, which goes on meanwhile.
+        assert!(span.name == "commit" || span.end_time_unix_nano <= root.end_time_unix_nano, "{span:?} {root:?}");
     }
 }
 
