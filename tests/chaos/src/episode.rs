@@ -115,15 +115,13 @@ impl<'a> Episode<'a> {
         Ok(())
     }
 
-    /// Starts a worker. The first talks to ClickHouse itself, the others over the line that may go bad.
+    /// Starts a worker, which talks to ClickHouse over the line that may go bad.
     pub(crate) fn start(&mut self, slot: usize) -> anyhow::Result<()> {
         let mut command = self.world.command(self.engines, "cut-worker", &[])?;
         if self.options.commit_before_insert {
             command.arg("--commit-before-insert");
         }
-        if slot > 0 {
-            command.env("CHISO__CLICKHOUSE__URL", self.proxy.url());
-        }
+        command.env("CHISO__CLICKHOUSE__URL", self.proxy.url());
         if slot.is_multiple_of(2) {
             // Half of them are static members, whom the group knows again by name.
             command.env("CHISO__KAFKA__INSTANCE", format!("worker-{slot}"));

@@ -22,6 +22,8 @@ struct State {
     manner: Mutex<Option<Manner>>,
     /// Inserts that met a fault.
     spoilt: AtomicUsize,
+    /// Inserts of events of which ClickHouse has got something, and which it has not answered.
+    receiving: AtomicUsize,
 }
 
 impl State {
@@ -47,7 +49,8 @@ impl Proxy {
             url.trim_start_matches("http://").trim_end_matches('/').parse().with_context(|| format!("no address: {url}"))?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State { target, manner: Mutex::new(None), spoilt: AtomicUsize::new(0) });
+        let state =
+            Arc::new(State { target, manner: Mutex::new(None), spoilt: AtomicUsize::new(0), receiving: AtomicUsize::new(0) });
         let proxy = Self { state, address, listening: Mutex::new(None) };
         proxy.listen(listener);
         Ok(proxy)
@@ -88,6 +91,11 @@ impl Proxy {
         Ok(())
     }
 
+    /// Inserts of events that ClickHouse is receiving. It lists a query only once it has 256 KiB of it, so this is seen here.
+    pub fn receiving(&self) -> usize {
+        self.state.receiving.load(Ordering::SeqCst)
+    }
+
     /// Inserts that met the fault so far.
     pub fn spoilt(&self) -> usize {
         self.state.spoilt.load(Ordering::SeqCst)
@@ -108,14 +116,20 @@ impl Proxy {
 
 fn forward(client: &TcpStream, state: &State) {
     let Ok(server) = TcpStream::connect(state.target) else { return };
-    let inserting = AtomicBool::new(false);
+    let (inserting, receiving) = (AtomicBool::new(false), AtomicBool::new(false));
+    let answered = || state.receiving.fetch_sub(usize::from(receiving.swap(false, Ordering::SeqCst)), Ordering::SeqCst);
     let spoil = || state.spoilt.fetch_add(usize::from(inserting.swap(false, Ordering::SeqCst)), Ordering::SeqCst);
     thread::scope(|scope| {
         scope.spawn(|| {
             pump(client, &server, |bytes| {
                 // Bodies hold texts of publishers, so only the beginning of a request is looked at.
-                if bytes.starts_with(b"POST ") && bytes.windows(6).take(400).any(|window| window == b"INSERT") {
+                let begins =
+                    |text: &[u8]| bytes.starts_with(b"POST ") && bytes.windows(text.len()).take(400).any(|part| part == text);
+                if begins(b"INSERT") {
                     inserting.store(true, Ordering::SeqCst);
+                }
+                if begins(b"event_log") && !receiving.swap(true, Ordering::SeqCst) {
+                    state.receiving.fetch_add(1, Ordering::SeqCst);
                 }
                 match state.manner() {
                     Some(Manner::Slow) => {
@@ -138,6 +152,7 @@ fn forward(client: &TcpStream, state: &State) {
             })
         });
         pump(&server, client, |bytes| {
+            answered();
             let is_insert = inserting.load(Ordering::SeqCst);
             match state.manner() {
                 Some(Manner::AnswerLost) if is_insert => {
@@ -158,6 +173,7 @@ fn forward(client: &TcpStream, state: &State) {
             }
         });
     });
+    answered();
 }
 
 /// Closing will send RST instead of FIN.
