@@ -15,7 +15,7 @@ use crate::systems::{Peer, System, Task};
 const RUN_MAX: Duration = Duration::from_secs(1800);
 /// How often rows are counted while a system works: the same for all.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// ClickHouse is quiet when for so long no merge has run and it has used at most [`QUIET_CPU`] of a core more than when idle.
+/// ClickHouse is quiet when for so long no merge has run and it has used at most `QUIET_CPU` of a core more than when idle.
 pub const QUIET: Duration = Duration::from_secs(3);
 const QUIET_CPU: f64 = 0.05;
 /// Merges that take longer are cut off, for all alike.
