@@ -1,6 +1,8 @@
 //! ClickHouse over HTTPS, with users of few rights.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::thread;
 
 use super::{SEED, complaint};
@@ -92,20 +94,36 @@ fn clickhouse_reads_every_statement_of_users_sql() {
     }
 }
 
+/// A port that speaks HTTP and no TLS, and says so as web servers do. Not ClickHouse's own: the embedded one ends when a client
+/// of TLS hangs up on it, and with it all other tests would.
+fn readable_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let _ = client.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            // Closing with unread bytes would reset the connection before its answer is read.
+            let _ = client.shutdown(Shutdown::Write);
+            let _ = client.read_to_end(&mut Vec::new());
+        }
+    });
+    address
+}
+
 #[test]
 fn a_way_to_clickhouse_that_is_barred_says_why_and_what_to_do() {
     let world = &World::bare("https", 1);
     let proxy = TlsProxy::before(world.engines);
     let ca = |name: &str| ("CLICKHOUSE__CA_FILE", proxy.certificates.path(name));
     let url = |url: &str| ("CLICKHOUSE__URL", url.to_owned());
-    let plain = &world.engines.clickhouse_url;
+    let plain = readable_port();
     let wrong = ("CLICKHOUSE__PASSWORD", unique("s3cret-but-wrong"));
     let cases = [
         (vec![url(&proxy.url), ca("stranger-ca")], 3, "set clickhouse.ca_file to the CA certificate of that server"),
         (vec![url(&proxy.url)], 3, "set clickhouse.ca_file to the CA certificate of that server"),
         (vec![url(&proxy.url.replace("https:", "http:"))], 3, "if that is an HTTPS port, set clickhouse.url to https://"),
         (
-            vec![url(&plain.replace("http:", "https:")), ca("ca")],
+            vec![url(&format!("https://{plain}")), ca("ca")],
             3,
             "that port does not speak TLS, set clickhouse.url to the HTTPS port",
         ),
