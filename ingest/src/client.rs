@@ -1,6 +1,7 @@
 //! Makes every Kafka client from the `[kafka]` settings, and puts into our log what librdkafka has to say.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use chiso_schemas::settings::Kafka;
 use rdkafka::client::ClientContext;
@@ -135,6 +136,21 @@ fn connection_hint(code: RDKafkaErrorCode, reason: &str) -> &'static str {
     } else {
         RUNNING
     }
+}
+
+/// What every producer starts from: a message counts as delivered when all brokers that keep a copy have it, is there once, and is
+/// lost when that takes longer than `delivered_within`.
+pub fn producer_config(kafka: &Kafka, delivered_within: Duration) -> ClientConfig {
+    let mut config = client_config(kafka);
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("message.timeout.ms", delivered_within.as_millis().to_string())
+        // The broker, not the producer, says how long a message may be.
+        .set("message.max.bytes", "100000000")
+        // The partitioner of the Java client, so that a key lies in one partition whoever publishes it.
+        .set("partitioner", "murmur2_random");
+    config
 }
 
 /// Whether Kafka has answered that this user lacks a right, which asking again does not change.

@@ -19,7 +19,7 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 
 use crate::broker::{self, Asking};
-use crate::client::{self, Heard, client_config};
+use crate::client::{self, Heard, producer_config};
 use crate::failure::Failure;
 use crate::headers::Header;
 use crate::place::Place;
@@ -87,16 +87,9 @@ impl Courier {
     /// # Errors
     /// librdkafka does not accept the settings.
     pub fn new(kafka: &Kafka, delivered_within: Duration) -> Result<Self, Failure> {
-        let producer = client_config(kafka)
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .set("message.timeout.ms", delivered_within.as_millis().to_string())
+        let producer = producer_config(kafka, delivered_within)
             .set("linger.ms", "5")
-            // The broker says how long a message may be.
-            .set("message.max.bytes", "100000000")
             .set("queue.buffering.max.kbytes", "16384")
-            // The partitioner of the Java client, so that a key lies in one partition whoever publishes it.
-            .set("partitioner", "murmur2_random")
             .create_with_context(Reports::default())
             .map_err(|error| client::refused("producer", &error))?;
         Ok(Self { producer, sent: AtomicU64::new(0) })

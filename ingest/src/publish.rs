@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use crate::args::{Mode, PublishArgs};
 use crate::broker::{self, Asking};
 use crate::check::STRUCTURED;
-use crate::client::{self, Heard, Logged, answer_hint, client_config};
+use crate::client::{self, Heard, Logged, answer_hint, client_config, producer_config};
 use crate::failure::Failure;
 use crate::lines::{Line, Lines};
 use crate::progress::Progress;
@@ -27,8 +27,8 @@ use crate::topics::Topics;
 
 /// How long the brokers may take to answer at start.
 const REACHED: Duration = Duration::from_secs(20);
-/// How long a message may take to be delivered, in milliseconds.
-const DELIVERY_MS: &str = "60000";
+/// How long a message may take to be delivered.
+const DELIVERY: Duration = Duration::from_secs(60);
 /// Pause while the queue of the producer is full.
 const FULL: Duration = Duration::from_millis(5);
 /// So many failed lines are named.
@@ -132,16 +132,9 @@ struct Publisher<'a> {
 
 impl<'a> Publisher<'a> {
     fn new(kafka: &'a Kafka, topic: &'a str, mode: Mode) -> Result<Self, Failure> {
-        let producer = client_config(kafka)
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .set("message.timeout.ms", DELIVERY_MS)
+        let producer = producer_config(kafka, DELIVERY)
             .set("linger.ms", "20")
-            // The broker, not the publisher, says how long a message may be.
-            .set("message.max.bytes", "100000000")
             .set("queue.buffering.max.kbytes", "65536")
-            // The partitioner of the Java client, so that a key lies in one partition whoever publishes it.
-            .set("partitioner", "murmur2_random")
             .create_with_context(Reports::default())
             .map_err(|error| client::refused("producer", &error))?;
         Ok(Self { producer, brokers: &kafka.brokers, topic, mode })
@@ -201,7 +194,7 @@ impl<'a> Publisher<'a> {
 
     /// Waits until every message is delivered or has failed.
     fn finish(self) -> Result<(), Failure> {
-        let flushed = self.producer.flush(Duration::from_millis(DELIVERY_MS.parse().unwrap_or(60_000)) * 2);
+        let flushed = self.producer.flush(DELIVERY * 2);
         let (failed, first) =
             (self.reports().failed(), self.reports().first.lock().unwrap_or_else(PoisonError::into_inner).join("; "));
         if failed > 0 {
