@@ -26,7 +26,7 @@ pub(super) fn accept<'a>(origin: Origin<'a>, data: Data<'a>, topic: &str, refere
     let dimensions = dimensions(data.dimensions, indicator)?;
     let date = date(&data.date, origin.time_ms)?;
     let (ward, ix) = ward(&data.ward, date, reference)?;
-    permitted(source, indicator, (ward, ix), topic)?;
+    permitted(source, indicator, (ward, ix), topic, reference)?;
 
     let mut event = Event {
         record: data.record.unwrap_or_else(|| origin.id.clone()),
@@ -34,7 +34,7 @@ pub(super) fn accept<'a>(origin: Origin<'a>, data: Data<'a>, topic: &str, refere
         source: &source.source,
         time_ms: origin.time_ms,
         indicator: &indicator.code,
-        ward: &ward.code,
+        ward,
         date,
         numbers,
         revision: data.revision,
@@ -145,18 +145,18 @@ fn date(text: &str, time_ms: i64) -> Result<NaiveDate, Breach> {
 }
 
 /// `unknown_ward`, `ward_abolished`.
-fn ward<'a>(code: &str, date: NaiveDate, reference: &'a Reference) -> Result<(&'a Unit, UnitIx), Breach> {
+fn ward<'a>(code: &str, date: NaiveDate, reference: &'a Reference) -> Result<(&'a str, UnitIx), Breach> {
     let units = &reference.units;
-    if let Some(ix) = units.ward_at(code, date) {
-        return Ok((units.get(ix), ix));
+    if let Some(found) = units.code_and_ward_at(code, date) {
+        return Ok(found);
     }
     let bearers = units.wards_with_code(code);
-    if bearers.is_empty() {
+    if bearers.len() == 0 {
         let detail = format!("data.ward {} is no ward code and never was one", shown(code));
         return Err(Breach::new(Reason::UnknownWard, detail));
     }
     let mut detail = format!("data.ward {} was no ward on {date}", shown(code));
-    for &ix in bearers {
+    for ix in bearers {
         let unit = units.get(ix);
         if unit.valid_from > date {
             detail += &format!("; from {} it is {}", unit.valid_from, named(unit));
@@ -176,7 +176,7 @@ fn named(unit: &Unit) -> String {
 }
 
 /// `indicator_not_allowed`, `ward_not_allowed`, `source_not_allowed`: the registry's word about the source.
-fn permitted(source: &Source, indicator: &Indicator, ward: (&Unit, UnitIx), topic: &str) -> Result<(), Breach> {
+fn permitted(source: &Source, indicator: &Indicator, ward: (&str, UnitIx), topic: &str, reference: &Reference) -> Result<(), Breach> {
     let refused = |reason, what: String| {
         let detail = format!("the source registry does not let {} {what}", source.source);
         Err(Breach::new(reason, detail))
@@ -184,9 +184,9 @@ fn permitted(source: &Source, indicator: &Indicator, ward: (&Unit, UnitIx), topi
     if !source.may_state(&indicator.code) {
         return refused(Reason::IndicatorNotAllowed, format!("state data.indicator {}", indicator.code));
     }
-    let (unit, ix) = ward;
+    let (code, ix) = ward;
     if !source.may_speak_for(ix) {
-        return refused(Reason::WardNotAllowed, format!("speak for data.ward {}, {}", unit.code, named(unit)));
+        return refused(Reason::WardNotAllowed, format!("speak for data.ward {code}, {}", named(reference.units.get(ix))));
     }
     if !source.may_arrive_by(topic) {
         return refused(Reason::SourceNotAllowed, format!("arrive by the topic {topic}"));

@@ -4,6 +4,8 @@ use std::fmt;
 
 use chrono::NaiveDate;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use super::renames::Rename;
 
@@ -160,12 +162,24 @@ pub enum Area {
     Country,
 }
 
+/// A ward in the days in which it bore its code. Every event looks for one, so they lie beside the code, without a look
+/// at the units.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Bearer {
+    pub(super) from: NaiveDate,
+    pub(super) to: NaiveDate,
+    pub(super) ward: UnitIx,
+}
+
+/// The wards of one code: most codes were given anew in 2025.
+pub(super) type Bearers = SmallVec<[Bearer; 2]>;
+
 /// All units with their hierarchy, lineage and former names.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Units {
     pub(super) list: Vec<Unit>,
     pub(super) by_id: FxHashMap<String, UnitIx>,
-    pub(super) wards: FxHashMap<String, Vec<UnitIx>>,
+    pub(super) wards: FxHashMap<SmolStr, Bearers>,
     pub(super) children: Vec<Vec<UnitIx>>,
     pub(super) steps: Vec<Vec<Step>>,
     pub(super) renames: Vec<Vec<Rename>>,
@@ -202,14 +216,21 @@ impl Units {
         self.by_id.get(id).copied()
     }
 
-    /// The wards that bore this code, by `valid_from`; empty if none ever did.
-    pub fn wards_with_code(&self, code: &str) -> &[UnitIx] {
-        self.wards.get(code).map_or(&[], Vec::as_slice)
+    /// The wards that bore this code, by `valid_from`; none if there never was one.
+    pub fn wards_with_code(&self, code: &str) -> impl ExactSizeIterator<Item = UnitIx> {
+        self.wards.get(code).map_or(&[][..], Bearers::as_slice).iter().map(|bearer| bearer.ward)
     }
 
     /// The ward that bore this code on that day.
     pub fn ward_at(&self, code: &str, day: NaiveDate) -> Option<UnitIx> {
-        self.wards_with_code(code).iter().copied().find(|ix| self.get(*ix).is_valid(day))
+        self.code_and_ward_at(code, day).map(|(_, ward)| ward)
+    }
+
+    /// The same with the code as it is kept here.
+    pub(crate) fn code_and_ward_at(&self, code: &str, day: NaiveDate) -> Option<(&str, UnitIx)> {
+        let (code, bearers) = self.wards.get_key_value(code)?;
+        let bearer = bearers.iter().find(|bearer| bearer.from <= day && day <= bearer.to)?;
+        Some((code, bearer.ward))
     }
 
     /// What became of a unit: `whole` or `part-default` first, then the `part` steps.

@@ -2,11 +2,12 @@
 
 use chrono::NaiveDate;
 use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
 
 use super::faults::{Faults, Place};
 use super::files::File;
 use super::table::{self, Header, Row};
-use super::units::{Level, STILL_VALID, Unit, UnitIx, Units};
+use super::units::{Bearer, Bearers, Level, STILL_VALID, Unit, UnitIx, Units};
 use crate::calendar::day;
 
 const HEADER: Header =
@@ -168,13 +169,12 @@ fn check_parent(place: Place, unit: &Unit, parent: &Unit, faults: &mut Faults) {
 }
 
 fn index_wards(units: &mut Units) {
-    let mut wards: FxHashMap<String, Vec<UnitIx>> = FxHashMap::default();
-    for (ix, unit) in units.wards() {
-        wards.entry(unit.code.clone()).or_default().push(ix);
+    let mut wards: FxHashMap<SmolStr, Bearers> = FxHashMap::default();
+    for (ward, unit) in units.wards() {
+        let bearer = Bearer { from: unit.valid_from, to: unit.valid_to, ward };
+        wards.entry(SmolStr::new(&unit.code)).or_default().push(bearer);
     }
-    for same_code in wards.values_mut() {
-        same_code.sort_by_key(|ix| units.get(*ix).valid_from);
-    }
+    wards.values_mut().for_each(|bearers| bearers.sort_by_key(|bearer| bearer.from));
     units.wards = wards;
 }
 
