@@ -176,7 +176,13 @@ fn named(unit: &Unit) -> String {
 }
 
 /// `indicator_not_allowed`, `ward_not_allowed`, `source_not_allowed`: the registry's word about the source.
-fn permitted(source: &Source, indicator: &Indicator, ward: (&str, UnitIx), topic: &str, reference: &Reference) -> Result<(), Breach> {
+fn permitted(
+    source: &Source,
+    indicator: &Indicator,
+    ward: (&str, UnitIx),
+    topic: &str,
+    reference: &Reference,
+) -> Result<(), Breach> {
     let refused = |reason, what: String| {
         let detail = format!("the source registry does not let {} {what}", source.source);
         Err(Breach::new(reason, detail))

@@ -58,7 +58,7 @@ fn measure(arguments: &Arguments) -> Result<String> {
     eprintln!("starting Kafka and ClickHouse");
     let engines = Engines::start(programs)?;
     eprintln!("publishing {} events", events.count());
-    let published = publish(engines.brokers(), TOPIC, &events)?;
+    let published = publish(engines.servers.brokers(), TOPIC, &events)?;
     let task = |database| Task {
         engines: &engines,
         programs,

@@ -105,16 +105,13 @@ impl System {
             Peer::Python => self.python(task)?,
             Peer::Floor => {
                 let mut command = Command::new(task.programs.join("bench-floor"));
-                let url = format!("{}/?{}", task.engines.setting("CHISO__CLICKHOUSE__URL"), query(&task.database));
-                command.args([task.engines.brokers(), task.topic, &task.database, &task.events.to_string(), &url]);
+                let url = format!("{}/?{}", task.engines.servers.clickhouse_url(), query(&task.database));
+                command.args([task.engines.servers.brokers(), task.topic, &task.database, &task.events.to_string(), &url]);
                 command
             }
         };
-        command
-            .env("CH_USER", task.engines.setting("CHISO__CLICKHOUSE__USER"))
-            .env("CH_PASSWORD", task.engines.setting("CHISO__CLICKHOUSE__PASSWORD"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
+        let (user, password) = task.engines.servers.user();
+        command.env("CH_USER", user).env("CH_PASSWORD", password).stdin(Stdio::null()).stdout(Stdio::null());
         Ok(Some(command))
     }
 
@@ -123,7 +120,7 @@ impl System {
         let filled = self
             .sql
             .replace("{database}", &task.database)
-            .replace("{brokers}", task.engines.brokers())
+            .replace("{brokers}", task.engines.servers.brokers())
             .replace("{topic}", task.topic)
             .replace("{group}", &task.database)
             .replace("{consumers}", &self.number.to_string());
@@ -133,13 +130,19 @@ impl System {
     }
 
     fn python(&self, task: &Task<'_>) -> Result<Command> {
-        let url = task.engines.setting("CHISO__CLICKHOUSE__URL");
+        let url = task.engines.servers.clickhouse_url();
         let (host, port) = url.trim_start_matches("http://").rsplit_once(':').context("no port in the address of ClickHouse")?;
         let settings: serde_json::Map<String, serde_json::Value> =
             INSERT_SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
         let mut command = Command::new(task.python);
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/consumer.py"));
-        command.args([task.engines.brokers(), task.topic, &task.database, &task.events.to_string(), &self.number.to_string()]);
+        command.args([
+            task.engines.servers.brokers(),
+            task.topic,
+            &task.database,
+            &task.events.to_string(),
+            &self.number.to_string(),
+        ]);
         command.args([host, port, &task.database, &serde_json::Value::Object(settings).to_string()]);
         Ok(command)
     }
@@ -149,7 +152,7 @@ impl Task<'_> {
     /// A program of chiso, set to this topic and database.
     fn chiso(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.programs.join(program));
-        command.args(arguments).envs(self.engines.settings()).envs(CHISO_BATCHES);
+        command.args(arguments).envs(self.engines.servers.settings()).envs(CHISO_BATCHES);
         command.env("CHISO__KAFKA__TOPIC", self.topic).env("CHISO__KAFKA__GROUP", &self.database);
         command.env("CHISO__CLICKHOUSE__DATABASE", &self.database);
         command

@@ -1,13 +1,12 @@
 //! Kafka and ClickHouse of a run: started and started again by `chiso-local up --keep`, killed by their process ids.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use chiso_tests::engines::{Local, Servers};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,18 +14,14 @@ use rdkafka::ClientConfig;
 
 use crate::plan::Victim;
 
-/// A first start may fetch the engines.
-const UP: Duration = Duration::from_secs(600);
 /// How long an engine may take to come back.
 const BACK: Duration = Duration::from_secs(180);
-const REQUEST: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How to reach the engines, and who they are.
 pub struct Engines {
-    local: Option<(Child, PathBuf)>,
-    settings: BTreeMap<String, String>,
-    agent: ureq::Agent,
+    local: Option<Local>,
+    servers: Servers,
 }
 
 impl Engines {
@@ -35,27 +30,10 @@ impl Engines {
     /// # Errors
     /// They do not start.
     pub fn start(folder: &Path) -> anyhow::Result<Self> {
-        let env_file = folder.join("engines.env");
-        let log = folder.join("engines.log");
-        let output = File::create(&log)?;
-        let mut child = Command::new(program("chiso-local")?)
-            .args(["up", "--keep", "--dir"])
-            .arg(folder.join("engines"))
-            .arg("--env-file")
-            .arg(&env_file)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .spawn()
-            .context("cannot start chiso-local")?;
-        wait("Kafka and ClickHouse are up", UP, || {
-            if let Some(status) = child.try_wait()? {
-                bail!("chiso-local has ended, {status}: {}", fs::read_to_string(&log)?);
-            }
-            Ok(env_file.exists())
-        })?;
-        let settings = read(&env_file)?;
-        Ok(Self { local: Some((child, env_file)), settings, agent: agent() })
+        let own = folder.join("engines");
+        let arguments: [&OsStr; 3] = ["--keep".as_ref(), "--dir".as_ref(), own.as_ref()];
+        let local = Local::up(&program("chiso-local")?, &own, &arguments)?;
+        Ok(Self { servers: local.servers()?, local: Some(local) })
     }
 
     /// Engines that others have started, named by the environment; they are never killed.
@@ -63,57 +41,21 @@ impl Engines {
     /// # Errors
     /// The environment does not name both.
     pub fn given() -> anyhow::Result<Self> {
-        let settings = std::env::vars().filter(|(name, _)| name.starts_with("CHISO_")).collect::<BTreeMap<_, _>>();
-        for name in ["CHISO__KAFKA__BROKERS", "CHISO__CLICKHOUSE__URL"] {
-            ensure!(settings.contains_key(name), "{name} is not set");
-        }
-        Ok(Self { local: None, settings, agent: agent() })
+        let servers = Servers::of_environment().context("CHISO__KAFKA__BROKERS and CHISO__CLICKHOUSE__URL are not both set")?;
+        Ok(Self { local: None, servers })
     }
 
-    fn setting(&self, name: &str) -> &str {
-        self.settings.get(name).map_or("", String::as_str)
-    }
-
-    /// Kafka's bootstrap servers.
-    pub fn brokers(&self) -> &str {
-        self.setting("CHISO__KAFKA__BROKERS")
-    }
-
-    /// ClickHouse's HTTP address.
-    pub fn clickhouse(&self) -> &str {
-        self.setting("CHISO__CLICKHOUSE__URL")
-    }
-
-    /// Name and password of a ClickHouse user that may do everything.
-    pub fn user(&self) -> (&str, &str) {
-        (self.setting("CHISO__CLICKHOUSE__USER"), self.setting("CHISO__CLICKHOUSE__PASSWORD"))
+    /// How to reach them.
+    pub fn servers(&self) -> &Servers {
+        &self.servers
     }
 
     /// A Kafka client.
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         // After a kill, Kafka is back in seconds: clients must not wait much longer than that.
-        config.set("bootstrap.servers", self.brokers()).set("reconnect.backoff.max.ms", "500");
+        config.set("bootstrap.servers", self.servers.brokers()).set("reconnect.backoff.max.ms", "500");
         config
-    }
-
-    /// Runs one statement.
-    ///
-    /// # Errors
-    /// ClickHouse does not answer, or refuses it.
-    pub fn sql(&self, database: &str, statement: &str) -> anyhow::Result<String> {
-        let (user, password) = self.user();
-        let mut response = self
-            .agent
-            .post(self.clickhouse())
-            .query("database", database)
-            .header("X-ClickHouse-User", user)
-            .header("X-ClickHouse-Key", password)
-            .send(statement)
-            .context("ClickHouse does not answer")?;
-        let text = response.body_mut().with_config().limit(u64::MAX).read_to_string()?;
-        ensure!(response.status().is_success(), "ClickHouse refused {statement}: {text}");
-        Ok(text)
     }
 
     /// The process of an engine.
@@ -127,7 +69,8 @@ impl Engines {
             Victim::Worker => bail!("a worker is no engine"),
         };
         ensure!(self.local.is_some(), "these engines are not ours to kill");
-        Ok(Pid::from_raw(self.setting(name).parse().with_context(|| format!("{name} is not in the env file"))?))
+        let pid = self.servers.setting(name).with_context(|| format!("{name} is not in the env file"))?;
+        Ok(Pid::from_raw(pid.parse().with_context(|| format!("{name} is no number"))?))
     }
 
     /// kill -9 of an engine; when this returns, the process is no more.
@@ -147,35 +90,13 @@ impl Engines {
     pub fn wait_back(&mut self, victim: Victim) -> anyhow::Result<()> {
         let before = self.process(victim)?;
         wait(&format!("{} is back", victim.name()), BACK, || {
-            if let Some((_, env_file)) = &self.local
-                && let Ok(settings) = read(env_file)
-            {
-                self.settings = settings;
+            // It may be writing them just now.
+            if let Some(Ok(servers)) = self.local.as_ref().map(Local::servers) {
+                self.servers = servers;
             }
             Ok(self.process(victim)? != before)
         })
     }
-}
-
-impl Drop for Engines {
-    fn drop(&mut self) {
-        if let Some((child, _)) = &mut self.local {
-            let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
-            let _ = child.wait();
-        }
-    }
-}
-
-fn agent() -> ureq::Agent {
-    let config = ureq::Agent::config_builder().timeout_global(Some(REQUEST)).http_status_as_error(false);
-    config.max_idle_connections(0).proxy(None).build().into()
-}
-
-/// Reads the file that `chiso-local up --env-file` writes.
-fn read(env_file: &Path) -> anyhow::Result<BTreeMap<String, String>> {
-    let text = fs::read_to_string(env_file)?;
-    let line = |line: &str| line.strip_prefix("export ").and_then(|line| line.split_once('=')).map(|(n, v)| (n.into(), v.into()));
-    text.lines().map(line).collect::<Option<_>>().context("not an env file of chiso-local")
 }
 
 /// The path of one of the project's programs, which are built into the folder of this one.

@@ -58,7 +58,7 @@ impl<'a> Episode<'a> {
         let (name, folder) = place;
         std::fs::create_dir_all(folder)?;
         let world = World::make(engines, name, folder)?;
-        let proxy = Proxy::open(engines.clickhouse())?;
+        let proxy = Proxy::open(engines.servers().clickhouse_url())?;
         let truth = Truth::begin(engines.client(), &world)?;
         let load = Load::start(engines.client(), name, &world.reference, options.rate.clone());
         tally.episodes += 1;

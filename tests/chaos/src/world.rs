@@ -52,15 +52,16 @@ impl World {
     /// # Errors
     /// It is not built.
     pub fn command(&self, engines: &Engines, name: &str, arguments: &[&str]) -> anyhow::Result<Command> {
-        let (user, password) = engines.user();
+        let servers = engines.servers();
+        let (user, password) = servers.user();
         let mut command = Command::new(program(name)?);
         command.args(arguments).stdin(Stdio::null());
         command
-            .env("CHISO__KAFKA__BROKERS", engines.brokers())
+            .env("CHISO__KAFKA__BROKERS", servers.brokers())
             .env("CHISO__KAFKA__TOPIC", &self.name)
             .env("CHISO__KAFKA__GROUP", &self.name)
             .env("CHISO__KAFKA__SESSION_MS_MAX", "6000")
-            .env("CHISO__CLICKHOUSE__URL", engines.clickhouse())
+            .env("CHISO__CLICKHOUSE__URL", servers.clickhouse_url())
             .env("CHISO__CLICKHOUSE__USER", user)
             .env("CHISO__CLICKHOUSE__PASSWORD", password)
             .env("CHISO__CLICKHOUSE__DATABASE", &self.name)
@@ -84,7 +85,7 @@ impl World {
     /// # Errors
     /// It does not answer.
     pub fn rows(&self, engines: &Engines, query: &str) -> anyhow::Result<Vec<Vec<String>>> {
-        let text = engines.sql(&self.name, query)?;
+        let text = engines.servers().sql(&self.name, query)?;
         Ok(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
     }
 

@@ -12,6 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use chiso_tests::engines::Servers;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -151,7 +152,7 @@ fn ports_topic_and_temporary_folder_are_as_asked() {
         .spawn()
         .unwrap();
     wait_until("chiso-local is up", UP, || env_file.exists());
-    let engines = Engines::from_env_file(&env_file);
+    let engines = Engines::of(Servers::read(&env_file).unwrap());
     assert_eq!(engines.brokers, format!("127.0.0.1:{}", ports[0]));
     assert_eq!(engines.clickhouse_url, format!("http://127.0.0.1:{}", ports[1]));
     assert!(fs::read_to_string(&env_file).unwrap().contains("export CHISO__KAFKA__TOPIC=other\n"));

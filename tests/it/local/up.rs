@@ -1,10 +1,10 @@
 //! A `chiso-local up` of a test's own.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
+use chiso_tests::engines::Local;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -16,32 +16,27 @@ pub(super) const UP: Duration = Duration::from_secs(120);
 /// How long a stop may take: longer than chiso-local's own deadline.
 pub(super) const DOWN: Duration = Duration::from_secs(30);
 
-/// A `chiso-local up` of a test's own; killed with the test.
+/// A `chiso-local up` of a test's own; stopped with the test.
 pub(super) struct Up {
-    child: Child,
+    local: Local,
     pub(super) engines: Engines,
     pub(super) env_file: PathBuf,
-    said: PathBuf,
 }
 
 impl Up {
     /// Starts it and waits for the env file.
     pub(super) fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let (mut child, env_file, said) = spawn(folder, arguments);
-        wait_until("chiso-local is up", UP, || {
-            assert_eq!(child.try_wait().unwrap(), None, "{}", fs::read_to_string(&said).unwrap());
-            env_file.exists()
-        });
-        let engines = Engines::from_env_file(&env_file);
-        Self { child, engines, env_file, said }
+        let local = Local::up(&program("chiso-local"), &folder.join("engines"), arguments).unwrap();
+        let (engines, env_file) = (Engines::of(local.servers().unwrap()), local.env_file().to_owned());
+        Self { local, engines, env_file }
     }
 
     pub(super) fn said(&self) -> String {
-        fs::read_to_string(&self.said).unwrap()
+        self.local.said()
     }
 
     pub(super) fn pid(&self) -> i32 {
-        self.child.id().cast_signed()
+        self.local.id()
     }
 
     /// The two engine processes.
@@ -64,36 +59,11 @@ impl Up {
     pub(super) fn wait(&mut self) -> ExitStatus {
         let mut status = None;
         wait_until("chiso-local has ended", DOWN, || {
-            status = self.child.try_wait().unwrap();
+            status = self.local.ended().unwrap();
             status.is_some()
         });
         status.unwrap()
     }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn spawn(folder: &Path, arguments: &[&str]) -> (Child, PathBuf, PathBuf) {
-    let env_file = folder.join("engines.env");
-    // One that was killed could not remove it.
-    let _ = fs::remove_file(&env_file);
-    let said = folder.join("said");
-    let output = File::create(&said).unwrap();
-    let child = Command::new(program("chiso-local"))
-        .arg("up")
-        .args(["--env-file", env_file.to_str().unwrap()])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(output.try_clone().unwrap())
-        .stderr(output)
-        .spawn()
-        .unwrap();
-    (child, env_file, said)
 }
 
 /// Runs it to its end.
