@@ -32,7 +32,7 @@ pub struct Store {
 }
 
 /// What makes an insert whole, once only, and answered when it is stored, whatever the server's defaults are.
-const WRITE_SETTINGS: [(&str, &str); 6] = [
+pub const WRITE_SETTINGS: [(&str, &str); 6] = [
     ("async_insert", "0"),
     ("wait_end_of_query", "1"),
     ("insert_deduplicate", "1"),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::run::{Cost, IDLE, QUIET, QUIET_MAX};
-use crate::systems::{BLOCK_ROWS, INSERT_SETTINGS, Peer, System, chiso_batches};
+use crate::systems::{BLOCK_ROWS, Peer, System, chiso_batches, insert_settings};
 
 /// CPU of chiso and ClickHouse together, at most this part of the Kafka engine's.
 const OF_KAFKA_ENGINE: f64 = 0.35;
@@ -81,7 +81,7 @@ pub fn report(inputs: &Inputs, all: &[Measured]) -> String {
 
 fn conditions(inputs: &Inputs) -> String {
     let mut out = String::new();
-    let settings = INSERT_SETTINGS.map(|(name, value)| format!("{name}={value}")).join(" ");
+    let settings = insert_settings().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
     let common = [
         format!("block size: {BLOCK_ROWS} rows; settings of inserts over HTTP: `{settings}`, each with a token of its own"),
         format!("chiso: validation, identity, rejects, marks and ledger on; `{}`", chiso_batches()),

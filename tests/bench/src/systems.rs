@@ -4,22 +4,18 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use chiso_schemas::store::WRITE_SETTINGS;
 
 use crate::engines::Engines;
 
 /// Rows of a block: the same for all.
 pub const BLOCK_ROWS: u32 = 262_144;
 
-/// What ClickHouse is told with every insert over HTTP, by chiso, by Python and by the floor alike.
-pub const INSERT_SETTINGS: [(&str, &str); 7] = [
-    ("async_insert", "0"),
-    ("wait_end_of_query", "1"),
-    ("insert_deduplicate", "1"),
-    ("deduplicate_insert", "enable"),
-    ("deduplicate_blocks_in_dependent_materialized_views", "1"),
-    ("input_format_parallel_parsing", "0"),
-    ("optimize_on_insert", "0"),
-];
+/// What ClickHouse is told with every insert over HTTP, by chiso, by Python and by the floor alike: what chiso tells it with all
+/// that it writes, and what its worker adds for batches.
+pub fn insert_settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    WRITE_SETTINGS.into_iter().chain([("optimize_on_insert", "0")])
+}
 
 /// Chiso's batches must be as large as everybody's; by default a batch is also stored when it is a second old.
 const CHISO_BATCHES: [(&str, &str); 3] =
@@ -133,7 +129,7 @@ impl System {
         let url = task.engines.servers.clickhouse_url();
         let (host, port) = url.trim_start_matches("http://").rsplit_once(':').context("no port in the address of ClickHouse")?;
         let settings: serde_json::Map<String, serde_json::Value> =
-            INSERT_SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+            insert_settings().map(|(name, value)| (name.to_owned(), value.into())).collect();
         let mut command = Command::new(task.python);
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/consumer.py"));
         command.args([
@@ -172,7 +168,7 @@ impl Task<'_> {
 
 /// The insert of the floor as the query part of an address.
 fn query(database: &str) -> String {
-    let settings = INSERT_SETTINGS.iter().map(|(name, value)| format!("&{name}={value}"));
+    let settings = insert_settings().map(|(name, value)| format!("&{name}={value}"));
     format!(
         "database={database}&query=INSERT%20INTO%20event_log%20FORMAT%20Native{}&insert_deduplication_token=",
         settings.collect::<String>()
