@@ -21,6 +21,7 @@ use crate::client::{self, Heard, client_config};
 use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::offset::NextOffset;
+use crate::outages::Outages;
 use crate::place::Place;
 use crate::topics::{INTERNAL, Topics};
 
@@ -156,17 +157,20 @@ impl Consumer {
         self.inner.subscribe(&[self.topics.subscription()])
     }
 
-    /// Waits for a message at most that long.
+    /// Waits for a message at most that long. What Kafka cannot deliver for now is noted as an outage.
     ///
     /// # Errors
     /// Kafka says what only a person can change.
-    pub fn poll(&self, patience: Duration) -> Result<Incoming<'_>, Failure> {
+    pub fn poll(&self, patience: Duration, outages: &mut Outages) -> Result<Incoming<'_>, Failure> {
         match self.inner.poll(patience) {
             None => Ok(Incoming::Nothing),
-            Some(Ok(message)) => Ok(Incoming::Message(message)),
+            Some(Ok(message)) => {
+                outages.delivered(&self.brokers);
+                Ok(Incoming::Message(message))
+            }
             Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Incoming::End(partition)),
             Some(Err(KafkaError::MessageConsumption(code))) if !is_final(code, &self.topics) => {
-                warn!(error = %code, brokers = self.brokers, "kafka does not deliver now, waiting");
+                outages.failed(code, &self.brokers);
                 Ok(Incoming::Nothing)
             }
             Some(Err(error)) => Err(self.refused("read", &error)),

@@ -4,6 +4,7 @@
 
 pub mod topics;
 pub mod consume;
+pub mod outages;
 pub mod place;
 pub mod headers;
 pub mod decode;

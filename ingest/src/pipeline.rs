@@ -32,9 +32,10 @@ use crate::goal::Goal;
 use crate::headers::headers;
 use crate::insert::{Durable, Insert};
 use crate::metrics::{Metrics, SealedBy};
-use crate::observe::{Observation, Observations, now_ms};
+use crate::observe::{Observations, now_ms};
 use crate::offset::Tracks;
-use crate::place::{Finder, Place};
+use crate::outages::Outages;
+use crate::place::Finder;
 use crate::probe::{Cut, Passing, Probe};
 use crate::progress::Progress;
 use crate::reference::Generation;
@@ -89,6 +90,7 @@ pub struct Pipeline {
     begun: Instant,
     noted: Instant,
     arrivals: Arrivals,
+    outages: Outages,
     /// What the ledger is to be told with the next batch.
     unnoted: Vec<LedgerEntry>,
     /// The last batch whose offsets are not all committed, as far as is known.
@@ -132,6 +134,7 @@ impl Pipeline {
             begun: Instant::now(),
             noted: Instant::now(),
             arrivals: Arrivals::default(),
+            outages: Outages::default(),
             unnoted: Vec::new(),
             unconfirmed: None,
             parts,
@@ -191,7 +194,7 @@ impl Pipeline {
 
     /// Waits that long for what comes from Kafka, and takes it; false if nothing comes.
     fn poll(&mut self, consumer: &Consumer, patience: Duration) -> Result<bool, Failure> {
-        match consumer.poll(patience)? {
+        match consumer.poll(patience, &mut self.outages)? {
             Incoming::Message(message) => self.take(&message),
             Incoming::End(partition) => self.reach_end(partition),
             Incoming::Nothing => return Ok(false),
@@ -366,10 +369,5 @@ impl Pipeline {
         if let Some(probe) = &self.parts.probe {
             probe(cut, &passing());
         }
-    }
-
-    fn seen(&self, place: Place) -> Observation {
-        let unseen = Observation { end: i64::MAX, at_ms: 0 };
-        self.parts.observations.of(place).unwrap_or(unseen)
     }
 }

@@ -44,6 +44,12 @@ impl Pipeline {
         self.tracks.places().filter_map(entry).collect()
     }
 
+    /// Where a partition ends, as seen last; at infinity while it was not seen.
+    pub(super) fn seen(&self, place: Place) -> Observation {
+        let unseen = Observation { end: i64::MAX, at_ms: 0 };
+        self.parts.observations.of(place).unwrap_or(unseen)
+    }
+
     pub(super) fn has_caught_up(&mut self) -> bool {
         let Some(goal) = &mut self.parts.goal else { return false };
         // Before the first partitions come, it is not known whose they are.
