@@ -175,10 +175,12 @@ impl World {
         (0..self.partitions).map(|partition| consumer.fetch_watermarks(&self.topic, partition, PATIENCE).unwrap().1).collect()
     }
 
-    /// Up to where the ledger covers each partition from its beginning without a hole.
+    /// Up to where the ledger covers each partition of the topic from its beginning without a hole.
     pub(crate) fn covered(&self) -> Vec<i64> {
-        let rows =
-            self.sql("SELECT partition, from_offset, next_offset FROM ledger ORDER BY partition, from_offset, next_offset");
+        let rows = self.sql(&format!(
+            "SELECT partition, from_offset, next_offset FROM ledger WHERE topic = '{}' ORDER BY partition, from_offset, next_offset",
+            self.topic
+        ));
         let mut covered = vec![0; usize::try_from(self.partitions).unwrap()];
         for row in rows.lines() {
             let row = row.split('\t').map(|field| field.parse::<i64>().unwrap()).collect::<Vec<_>>();

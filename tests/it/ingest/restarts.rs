@@ -144,6 +144,58 @@ fn transactions_leave_gaps_that_are_covered_and_aborted_ones_leave_nothing() {
     assert!(world.number(seen) >= 2);
 }
 
+/// Catches up with topics that a pattern names, within a time; the summary.
+fn catch_up_with(world: &mut World, pattern: &str) -> serde_json::Value {
+    let topic = std::mem::replace(&mut world.topic, pattern.to_owned());
+    let mut worker = Worker::start_with(world, &["run", "--until-caught-up"]);
+    world.topic = topic;
+    wait_until("the worker has caught up", SOON, || worker.has_ended());
+    let output = worker.end();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The consumer says of an end which partition it is of, and not of which topic.
+#[test]
+fn topics_with_the_same_partition_numbers_are_caught_up_with_each_to_its_end() {
+    let mut world = World::new("two_topics", 2);
+    let first = world.topic.clone();
+    let topics = [first.clone(), format!("{first}.b")];
+    let pattern = format!(r"^{first}(\.b)?$");
+    world.engines.create_topic(&topics[1], 2);
+    let all = events(3_100, 2);
+    // One ends long before the other, and both with marks of transactions, which are no messages.
+    for (topic, own) in topics.iter().zip([&all[..60], &all[60..]]) {
+        world.topic.clone_from(topic);
+        let (committed, aborted) = (own.len() - 20, own.len() - 10);
+        world.produce(&own[..committed]);
+        world.produce_transaction(&own[committed..aborted], true);
+        world.produce_transaction(&own[aborted..], false);
+    }
+    let assert_all_done = |world: &mut World| {
+        for topic in &topics {
+            world.topic.clone_from(topic);
+            assert_eq!((world.covered(), world.committed()), (world.ends(), world.ends()), "{topic}");
+        }
+    };
+    let summary = catch_up_with(&mut world, &pattern);
+    assert_eq!((&summary["read"], &summary["stored"]), (&3_080.into(), &3_080.into()), "{summary}");
+    assert_eq!(world.number(DISTINCT), 3_080);
+    assert_all_done(&mut world);
+    // Nothing new but marks, in one of the topics and then in both.
+    for marked in [&topics[..1], &topics[..]] {
+        for topic in marked {
+            world.topic.clone_from(topic);
+            world.produce_transaction(&all[..4], false);
+        }
+        assert_eq!(catch_up_with(&mut world, &pattern)["read"], 0);
+        assert_all_done(&mut world);
+    }
+    // And nothing at all.
+    assert_eq!(catch_up_with(&mut world, &pattern)["read"], 0);
+    assert_all_done(&mut world);
+}
+
 #[test]
 fn a_running_worker_passes_the_gaps_as_well() {
     let world = World::new("gaps", 1);
