@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use chiso_schemas::settings;
@@ -11,7 +12,6 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use rdkafka::types::RDKafkaRespErr;
 
 use tracing::debug;
 
@@ -210,17 +210,33 @@ pub struct Asking<'a, C: ClientContext> {
 /// The partitions of the topics, in order; waits at most `within` for the brokers.
 ///
 /// # Errors
-/// The brokers do not answer, or a topic that is named does not exist. A pattern may match nothing yet.
+/// The brokers do not answer, or a topic that is named cannot be used. A pattern may match nothing yet.
 pub fn places<C: ClientContext>(asking: &Asking<'_, C>, topics: &Topics, within: Duration) -> Result<Vec<Place>, Failure> {
-    let begin = Instant::now();
-    let name = if let Topics::Named(name) = topics { Some(name.as_str()) } else { None };
+    match topics {
+        Topics::Named(name) => usable(asking, name, within)?.map_err(|unusable| unusable.failure(asking.brokers, name)),
+        Topics::Matching(_) => Ok(listed(&metadata(asking, None, within)?, topics)),
+    }
+}
+
+/// The partitions of a topic, in order, or why it cannot be used; waits at most `within` for the brokers.
+///
+/// # Errors
+/// The brokers do not answer.
+pub fn usable<C: ClientContext>(
+    asking: &Asking<'_, C>,
+    name: &str,
+    within: Duration,
+) -> Result<Result<Vec<Place>, Unusable>, Failure> {
+    let (begin, topics) = (Instant::now(), Topics::Named(name.to_owned()));
     loop {
-        let metadata = metadata(asking, name, within.saturating_sub(begin.elapsed()))?;
-        let places = listed(&metadata, topics);
-        let Some(name) = name.filter(|_| places.is_empty()) else { return Ok(places) };
+        let metadata = metadata(asking, Some(name), within.saturating_sub(begin.elapsed()))?;
+        let places = listed(&metadata, &topics);
+        if !places.is_empty() {
+            return Ok(Ok(places));
+        }
         if begin.elapsed() >= UNKNOWN.min(within) {
             let error = metadata.topics().iter().find(|found| found.name() == name).and_then(|found| found.error());
-            return Err(missing(asking.brokers, name, error));
+            return Ok(Err(Unusable(error.map(|error| KafkaError::MetadataFetch(error.into())))));
         }
         std::thread::sleep(PAUSE);
     }
@@ -265,12 +281,27 @@ fn is_warming_up(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-fn missing(brokers: &str, topic: &str, error: Option<RDKafkaRespErr>) -> Failure {
-    let error = error.map(|error| KafkaError::MetadataFetch(error.into()));
-    let cause = error.as_ref().map_or_else(|| "no such topic".to_owned(), ToString::to_string);
-    let hint = match &error {
-        Some(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => answer_hint(error),
-        _ => "create it, such as with chiso-ingest publish --create-topic PARTITIONS, or set kafka.topic (CHISO__KAFKA__TOPIC)",
-    };
-    Failure::Dependency(format!("cannot use topic {topic} at {brokers}: {cause}; {hint}"))
+/// Why a topic cannot be used: what Kafka says of it.
+#[derive(Debug)]
+pub struct Unusable(Option<KafkaError>);
+
+impl Unusable {
+    fn failure(&self, brokers: &str, topic: &str) -> Failure {
+        let hint = match &self.0 {
+            Some(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => answer_hint(error),
+            _ => {
+                "create it, such as with chiso-ingest publish --create-topic PARTITIONS, or set kafka.topic (CHISO__KAFKA__TOPIC)"
+            }
+        };
+        Failure::Dependency(format!("cannot use topic {topic} at {brokers}: {self}; {hint}"))
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(error) => error.fmt(f),
+            None => f.write_str("no such topic"),
+        }
+    }
 }

@@ -18,7 +18,7 @@ use rdkafka::error::{IsError, KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 
-use crate::broker::{self, Asking};
+use crate::broker::{self, Asking, Unusable};
 use crate::client::{self, Heard, producer_config};
 use crate::failure::Failure;
 use crate::headers::Header;
@@ -100,8 +100,19 @@ impl Courier {
     /// # Errors
     /// The brokers do not answer, or a topic that is named does not exist.
     pub fn places(&self, brokers: &str, topics: &Topics, within: Duration) -> Result<Vec<Place>, Failure> {
-        let (client, heard) = (self.producer.client(), &self.producer.context().heard);
-        broker::places(&Asking { client, brokers, heard, serve: &|| () }, topics, within)
+        broker::places(&self.asking(brokers), topics, within)
+    }
+
+    /// The partitions of a topic, or why it cannot be used; waits at most `within` for those brokers.
+    ///
+    /// # Errors
+    /// The brokers do not answer.
+    pub fn usable(&self, brokers: &str, topic: &str, within: Duration) -> Result<Result<Vec<Place>, Unusable>, Failure> {
+        broker::usable(&self.asking(brokers), topic, within)
+    }
+
+    fn asking<'a>(&'a self, brokers: &'a str) -> Asking<'a, Reports> {
+        Asking { client: self.producer.client(), brokers, heard: &self.producer.context().heard, serve: &|| () }
     }
 
     /// Hands a message over; waits while too many are under way. What becomes of it is told by [`Courier::settle`].

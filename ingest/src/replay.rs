@@ -2,7 +2,7 @@
 //!
 //! A message goes to the partition that it came from, where the other messages of its key are, whatever partitioner its
 //! publisher used. It is marked as replayed once Kafka has it; a crash between the two publishes it again, and the event
-//! is then a repeat like any other.
+//! is then a repeat like any other. A topic that is gone keeps nothing of the others from being published again.
 
 mod select;
 
@@ -19,13 +19,14 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use crate::args::ReplayArgs;
+use crate::broker::Unusable;
 use crate::courier::{Courier, Letter, Lost};
 use crate::failure::Failure;
 use crate::headers::Header;
+use crate::place::Place;
 use crate::progress::Progress;
 use crate::retry::retry;
 use crate::run::reach;
-use crate::topics::Topics;
 use select::{Group, Select, StoredReject};
 
 /// How long the brokers may take to answer at start.
@@ -36,7 +37,8 @@ const DELIVERED: Duration = Duration::from_secs(60);
 /// Publishes what the filters select and prints a summary as one line of JSON.
 ///
 /// # Errors
-/// Kafka, ClickHouse or a topic is not there, or a message was not delivered. What was delivered is marked.
+/// Kafka or ClickHouse is not there, or a message was not delivered; or, after all that could be published was, a topic
+/// cannot be used. What was delivered is marked.
 pub fn replay(settings: &Settings, args: &ReplayArgs, runtime: &Handle) -> Result<(), Failure> {
     let select = Select::new(args)?;
     let store = reach(settings, runtime)?;
@@ -52,12 +54,18 @@ pub fn replay(settings: &Settings, args: &ReplayArgs, runtime: &Handle) -> Resul
     }
     let courier = Courier::new(&settings.kafka, DELIVERED)?;
     let (replay, progress) = (Uuid::new_v4(), Progress::new(true));
-    let mut replay = Replay { store, select, courier, settings, replay, progress, done: BTreeMap::new(), due };
+    let (done, missing) = (BTreeMap::new(), BTreeMap::new());
+    let mut replay = Replay { store, select, courier, settings, replay, progress, done, due, missing };
     let ended = runtime.block_on(replay.all(&groups));
     let replayed = replay.replayed();
     replay.progress.finish(|| format!("{replayed} refused messages published again"));
-    println!("{}", json!({ "found": found, "due": due, "replayed": replayed, "reasons": replay.done }));
-    ended
+    let missing = replay.missing.iter().map(|(topic, (messages, _))| (topic, messages)).collect::<BTreeMap<_, _>>();
+    println!(
+        "{}",
+        json!({ "found": found, "due": due, "replayed": replayed, "reasons": replay.done, "missing_topics": missing })
+    );
+    ended?;
+    replay.found_all()
 }
 
 fn reasons(groups: &[Group]) -> BTreeMap<String, u64> {
@@ -100,6 +108,8 @@ struct Replay<'a> {
     /// Published and marked, by reason.
     done: BTreeMap<String, u64>,
     due: u64,
+    /// Topics that cannot be used: how many refused messages would have to go there, and why they cannot.
+    missing: BTreeMap<String, (u64, Unusable)>,
 }
 
 impl Replay<'_> {
@@ -110,16 +120,11 @@ impl Replay<'_> {
     /// Partition after partition up to the last message that was refused when it began: what is refused again meanwhile
     /// would never end.
     async fn all(&mut self, groups: &[Group]) -> Result<(), Failure> {
+        let known = self.find_topics(groups)?;
         let mut ends = BTreeMap::<(&str, u32, i32), i64>::new();
-        for group in groups {
+        for group in groups.iter().filter(|group| !self.missing.contains_key(&group.topic)) {
             let end = ends.entry((&group.topic, group.incarnation, group.partition)).or_insert(group.last);
             *end = group.last.max(*end);
-        }
-        let topics = ends.keys().map(|&(topic, ..)| topic).collect::<BTreeSet<_>>();
-        let mut known = BTreeSet::new();
-        for topic in topics {
-            let topics = Topics::Named(topic.to_owned());
-            known.extend(self.courier.places(&self.settings.kafka.brokers, &topics, REACHED)?);
         }
         for ((topic, incarnation, partition), last) in ends {
             let exists = known.iter().any(|place| (place.topic.name(), place.partition) == (topic, partition));
@@ -135,6 +140,35 @@ impl Replay<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The partitions of the topics that can be used; notes the others.
+    fn find_topics(&mut self, groups: &[Group]) -> Result<BTreeSet<Place>, Failure> {
+        let mut messages = BTreeMap::<&str, u64>::new();
+        for group in groups {
+            *messages.entry(&group.topic).or_default() += group.messages;
+        }
+        let mut known = BTreeSet::new();
+        for (topic, messages) in messages {
+            match self.courier.usable(&self.settings.kafka.brokers, topic, REACHED)? {
+                Ok(places) => known.extend(places),
+                Err(unusable) => _ = self.missing.insert(topic.to_owned(), (messages, unusable)),
+            }
+        }
+        Ok(known)
+    }
+
+    /// Says which topics could not be used.
+    fn found_all(&self) -> Result<(), Failure> {
+        if self.missing.is_empty() {
+            return Ok(());
+        }
+        let of = |(topic, (messages, why)): (&String, &(u64, Unusable))| format!("{messages} of topic {topic} ({why})");
+        let all = self.missing.iter().map(of).collect::<Vec<_>>().join(", ");
+        let what = format!("refused messages that cannot be published again at {}: {all}", self.settings.kafka.brokers);
+        Err(Failure::Finding(format!(
+            "{what}; create these topics or have this user granted them, or name the others with --topic"
+        )))
     }
 
     /// Publishes a page and marks what was delivered of it.

@@ -128,3 +128,39 @@ fn killed_between_delivery_and_mark_it_publishes_again_which_changes_nothing() {
     assert_eq!((world.number(DISTINCT), world.sql("SELECT count() FROM events")), (5, "5".to_owned()));
     assert_eq!(replay(&world, &["--source", SOURCE])["replayed"], 0);
 }
+
+#[test]
+fn a_topic_that_is_gone_keeps_nothing_of_the_others_from_being_published_again() {
+    let mut world = World::new("replay_gone", 1);
+    let stays = world.topic.clone();
+    let gone = [format!("{stays}.a"), format!("{stays}.b")];
+    for (topic, count) in [(&stays, 3), (&gone[0], 2), (&gone[1], 1)] {
+        world.topic.clone_from(topic);
+        if *topic != stays {
+            world.engines.create_topic(topic, 1);
+        }
+        world.produce(&vec![Outgoing { partition: Some(0), ..Outgoing::structured("{") }; count]);
+    }
+    world.topic = format!(r"^{stays}(\.[ab])?$");
+    assert_eq!(world.catch_up()["rejected"], 6);
+    for topic in &gone {
+        world.topic.clone_from(topic);
+        world.delete_topic();
+    }
+    world.topic.clone_from(&stays);
+    let ended = world.chiso_ingest(&["replay-rejected"]);
+    let summary = serde_json::from_str::<Value>(&ended.stdout).unwrap();
+    assert_eq!((&summary["found"], &summary["replayed"]), (&6.into(), &3.into()), "{summary}");
+    assert_eq!(summary["missing_topics"], serde_json::json!({ &gone[0]: 2, &gone[1]: 1 }), "{summary}");
+    let said = ended.fails(1);
+    assert!(gone.iter().zip([2, 1]).all(|(topic, count)| said.contains(&format!("{count} of topic {topic} ("))), "{said}");
+    assert_eq!((world.ends(), replayed(&world)), (vec![6], 3));
+    // Nothing more can be done for the others, whose messages are kept.
+    let again = world.chiso_ingest(&["replay-rejected"]);
+    assert_eq!(serde_json::from_str::<Value>(&again.stdout).unwrap()["replayed"], 0);
+    again.fails(1);
+    assert_eq!(replay(&world, &["--topic", &stays])["found"], 0);
+    // Made again, one takes what was refused of it before.
+    world.engines.create_topic(&gone[0], 1);
+    assert_eq!(replay(&world, &["--topic", &gone[0]])["replayed"], 2);
+}

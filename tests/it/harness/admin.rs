@@ -36,12 +36,17 @@ impl World {
         wait_until("the new partitions can be used", PATIENCE, || self.partitions() == count);
     }
 
-    /// Deletes the topic and makes it anew under its name.
-    pub(crate) fn remake_topic(&self, partitions: i32) {
+    /// Deletes the topic.
+    pub(crate) fn delete_topic(&self) {
         for result in block_on(self.admin().delete_topics(&[&self.topic], &Self::options())).unwrap() {
             result.unwrap();
         }
         wait_until("the topic is gone", PATIENCE, || self.partitions() == 0);
+    }
+
+    /// Deletes the topic and makes it anew under its name.
+    pub(crate) fn remake_topic(&self, partitions: i32) {
+        self.delete_topic();
         self.engines.create_topic(&self.topic, partitions);
     }
 
