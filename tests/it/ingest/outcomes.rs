@@ -209,6 +209,51 @@ fn the_same_event_twice_in_a_batch_is_counted_as_repeated() {
     assert_eq!(world.sql("SELECT count() FROM event_log"), "3");
 }
 
+/// The summary that `run` ends with: one line of JSON for programs, one in the log for people, of the same numbers.
+#[test]
+fn the_summary_adds_up_with_what_is_stored_of_each_partition() {
+    const PARTITIONS: i32 = 3;
+    let world = World::new("summary", PARTITIONS);
+    // Of each partition other numbers: so many events, so many of them again, so many that are none.
+    let outcomes = [(7, 2, 1), (5, 0, 4), (0, 0, 2)];
+    let (mut messages, mut number) = (Vec::new(), 0);
+    for (partition, (stored, repeated, rejected)) in (0..PARTITIONS).zip(outcomes) {
+        let own = (number..number + stored).map(event).collect::<Vec<_>>();
+        number += stored;
+        let broken = (0..rejected).map(|at| Outgoing::structured(if at % 2 == 0 { "{" } else { "{}" }));
+        let all = own.iter().chain(&own[..repeated]).cloned().chain(broken);
+        messages.extend(all.map(|message| Outgoing { partition: Some(partition), ..message }));
+    }
+    world.produce(&messages);
+    let output = world.ingest(&["run", "--until-caught-up"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let printed = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(printed.lines().count(), 1, "{printed}");
+    let summary = serde_json::from_str::<Value>(&printed).unwrap();
+    let reasons = json!({"malformed_json": 1 + 2 + 1, "not_cloudevent": 2 + 1});
+    assert_eq!(summary, json!({"read": 21, "stored": 12, "repeated": 2, "rejected": 7, "reasons": reasons}));
+    let ended = String::from_utf8(output.stderr).unwrap();
+    let lines = ended.lines().filter(|line| line.contains("worker stopped")).collect::<Vec<_>>();
+    let [line] = lines[..] else { panic!("{ended}") };
+    let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '='));
+    let fields = words.filter_map(|word| word.split_once('=')).collect::<BTreeMap<_, _>>();
+    for name in ["read", "stored", "repeated", "rejected"] {
+        assert_eq!(fields.get(name).copied(), Some(summary[name].to_string().as_str()), "{name}: {line}");
+    }
+    // Of each partition what was read has one outcome each, and the sums are those of the summary.
+    let mut sums = [0; 4];
+    for ((partition, expected), read) in (0..PARTITIONS).zip(outcomes).zip(world.ends()) {
+        let count = |table: &str| world.number(&format!("SELECT count() FROM {table} WHERE partition = {partition}"));
+        let (stored, rejected) = (count("event_log"), count("rejected_log"));
+        let found = [stored, read - stored - rejected, rejected].map(|count| usize::try_from(count).unwrap());
+        assert_eq!((found[0], found[1], found[2]), expected, "partition {partition}");
+        for (sum, count) in sums.iter_mut().zip([read, stored, read - stored - rejected, rejected]) {
+            *sum += count;
+        }
+    }
+    assert_eq!(sums.map(Value::from), ["read", "stored", "repeated", "rejected"].map(|name| summary[name].clone()));
+}
+
 #[test]
 fn a_lone_event_is_seen_soon_and_a_quiet_worker_notes_the_ends() {
     let world = World::new("lone", 2);
