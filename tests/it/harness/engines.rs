@@ -27,14 +27,6 @@ pub(crate) struct Engines {
     pub(crate) user: String,
     /// Its password.
     pub(crate) password: String,
-    /// A ClickHouse user that may only read the databases `chiso_*`, where there is one.
-    pub(crate) analyst_user: Option<String>,
-    /// Its password.
-    pub(crate) analyst_password: Option<String>,
-    /// Password of the ClickHouse user `chiso_ingest`, where there is one.
-    pub(crate) ingest_password: Option<String>,
-    /// Password of the ClickHouse user `chiso_rollup`, where there is one.
-    pub(crate) rollup_password: Option<String>,
     servers: Servers,
 }
 
@@ -47,19 +39,37 @@ pub(crate) fn engines() -> &'static Engines {
 impl Engines {
     /// Those servers.
     pub(crate) fn of(servers: Servers) -> Self {
-        let setting = |name| servers.setting(name).map(str::to_owned);
         let (user, password) = servers.user();
         Self {
             brokers: servers.brokers().to_owned(),
             clickhouse_url: servers.clickhouse_url().to_owned(),
             user: user.to_owned(),
             password: password.to_owned(),
-            analyst_user: setting("CHISO_LOCAL_ANALYST_USER"),
-            analyst_password: setting("CHISO_LOCAL_ANALYST_PASSWORD"),
-            ingest_password: setting("CHISO_LOCAL_INGEST_PASSWORD"),
-            rollup_password: setting("CHISO_LOCAL_ROLLUP_PASSWORD"),
             servers,
         }
+    }
+
+    /// Name and password of a ClickHouse user that may only read the databases `chiso_*`.
+    pub(crate) fn analyst(&self) -> (&str, &str) {
+        (self.of_user("CHISO_LOCAL_ANALYST_USER"), self.of_user("CHISO_LOCAL_ANALYST_PASSWORD"))
+    }
+
+    /// Password of the ClickHouse user `chiso_ingest`.
+    pub(crate) fn ingest_password(&self) -> &str {
+        self.of_user("CHISO_LOCAL_INGEST_PASSWORD")
+    }
+
+    /// Password of the ClickHouse user `chiso_rollup`.
+    pub(crate) fn rollup_password(&self) -> &str {
+        self.of_user("CHISO_LOCAL_ROLLUP_PASSWORD")
+    }
+
+    /// Servers that the environment names must have the users as well: without them a test of rights would show nothing.
+    fn of_user(&self, name: &str) -> &str {
+        self.servers.setting(name).unwrap_or_else(|| {
+            let what = "this test needs a ClickHouse user of few rights, made by deploy/clickhouse/users.sql";
+            panic!("{name} is not set: {what}; name the user, or unset CHISO__KAFKA__BROKERS and CHISO__CLICKHOUSE__URL, and the tests start engines that have it")
+        })
     }
 
     /// Creates a topic and waits until every partition has a leader.

@@ -75,8 +75,7 @@ fn a_second_up_on_a_folder_finds_everything_again() {
     let first = Up::start(parent.path(), &arguments);
     assert_eq!(fs::metadata(&first.env_file).unwrap().permissions().mode() & 0o777, 0o600);
     let said = first.said();
-    let (brokers, url, analyst) =
-        (&first.engines.brokers, &first.engines.clickhouse_url, first.engines.analyst_password.as_ref().unwrap());
+    let (brokers, url, analyst) = (&first.engines.brokers, &first.engines.clickhouse_url, first.engines.analyst().1);
     for expected in [
         format!("kcat -b {brokers} -t {TOPIC} -C -e"),
         format!("curl -sS -u chiso:{} '{url}/?database=chiso'", first.engines.password),

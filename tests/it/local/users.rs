@@ -10,7 +10,7 @@ fn the_analyst_reads_and_does_nothing_else() {
     let folder = TempDir::new().unwrap();
     let up = Up::start(folder.path(), &["--dir", folder.path().join("data").to_str().unwrap()]);
     let engines = &up.engines;
-    let (user, password) = (engines.analyst_user.as_ref().unwrap(), engines.analyst_password.as_ref().unwrap());
+    let (user, password) = engines.analyst();
     let database = unique("analyst");
     engines.create_database(&database);
     engines.sql(&database, "CREATE TABLE t (a Int32) ENGINE MergeTree ORDER BY a");
