@@ -93,3 +93,38 @@ fn uuid_bytes(uuid: Uuid) -> [u8; 16] {
     bytes[8..].copy_from_slice(&lower.to_le_bytes());
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use chiso_schemas::reference::{Files, Reference};
+
+    use super::*;
+
+    /// Names and types of the columns of a table, as its file states them.
+    fn stated(file: &str, table: &str) -> Vec<(String, String)> {
+        let columns = file.split_once(&format!("EXISTS {table}\n(\n")).unwrap().1.split_once("\n)").unwrap().0;
+        let column = |line: &str| {
+            let (name, rest) = line.trim().split_once(' ').unwrap();
+            (name.to_owned(), rest.split(" COMMENT ").next().unwrap().trim().to_owned())
+        };
+        columns.lines().map(column).collect()
+    }
+
+    fn made(columns: &[Column<'_>]) -> Vec<(String, String)> {
+        columns.iter().map(|column| (column.name().to_owned(), column.kind().to_owned())).collect()
+    }
+
+    #[test]
+    fn columns_are_those_of_the_tables() {
+        let dictionaries = Dictionaries::new(&Reference::parse(&Files::embedded()).unwrap());
+        let facts = Facts::with_room(0);
+        let topics = Dictionary::from_iter([]);
+        let stamp = Stamp { batch: Uuid::nil(), generation: 1 };
+        let source = Source { facts: &facts, dictionaries: &dictionaries, topics: &topics, stamp };
+        let events = include_str!("../../schemas/clickhouse/01_event_log.sql");
+        assert_eq!(made(&source.events(&[])), stated(events, "event_log"));
+        let marks = include_str!("../../schemas/clickhouse/03_marks.sql");
+        assert_eq!(made(&source.marks(&[], 0)), stated(marks, "marks"));
+    }
+}
