@@ -20,7 +20,8 @@ GRANT SELECT, INSERT ON chiso.incarnations TO chiso_ingest;
 GRANT SELECT, INSERT ON chiso.rejected_log TO chiso_ingest;
 GRANT SELECT, INSERT ON chiso.replayed TO chiso_ingest;
 
--- chiso-rollup: makes the tables and views, writes rollups and reference data. It drops views, and no table.
+-- chiso-rollup: makes the tables and views, writes rollups and reference data, joins rows of the ledger. It drops views, and
+-- no table.
 CREATE USER IF NOT EXISTS chiso_rollup IDENTIFIED WITH sha256_password BY {rollup_password:String};
 GRANT SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP VIEW ON chiso.* TO chiso_rollup;
 -- A view is replaced under a name of this kind.

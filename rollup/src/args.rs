@@ -43,6 +43,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
         today: Option<NaiveDate>,
     },
+    /// Join old rows of the ledger that follow each other; a pass does it by itself when ledger.rows_max is reached
+    CompactLedger,
     /// Print rows of periods
     Export(ExportArgs),
 }

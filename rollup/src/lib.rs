@@ -11,6 +11,7 @@ pub mod migrate;
 
 pub mod claim;
 pub mod completeness;
+pub mod compaction;
 pub mod pass;
 pub mod progress;
 pub mod scope;

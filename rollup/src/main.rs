@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chiso_rollup::export::{self, Selection};
 use chiso_rollup::failure::Failure;
-use chiso_rollup::{migrate, pass};
+use chiso_rollup::{compaction, migrate, pass};
 use chiso_schemas::logging;
 use chiso_schemas::reference::Files;
 use chiso_schemas::settings::{Settings, key};
@@ -57,7 +57,12 @@ async fn command(args: Args) -> Result<(), Failure> {
             };
             print_summary(&migrate::run(&store, &files).await?)
         }
-        Command::Run { once: _, today } => print_summary(&pass::run(&store, today.unwrap_or_else(local_day)).await?),
+        Command::Run { once: _, today } => {
+            let summary = pass::run(&store, today.unwrap_or_else(local_day)).await?;
+            compaction::after_pass(&store, &settings.ledger).await;
+            print_summary(&summary)
+        }
+        Command::CompactLedger => print_summary(&compaction::run(&store, settings.ledger.keep_s).await?),
         Command::Export(args) => export_to(&store, args).await,
     }
 }

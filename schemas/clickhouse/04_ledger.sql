@@ -15,7 +15,8 @@ SETTINGS non_replicated_deduplication_window = 10000,
 COMMENT 'topics made anew under the same name';
 
 -- Which offsets are stored. A range holds consumer positions [from_offset, next_offset), so gaps of transactions are inside.
--- Empty ranges note that the end was observed; of those at one position a merge keeps the newest.
+-- Empty ranges note that the end was observed; of those at one position a merge keeps the newest. chiso-rollup joins old rows
+-- that follow each other: it writes one row over them, made of what is there, and then removes them.
 CREATE TABLE IF NOT EXISTS ledger
 (
     topic         LowCardinality(String)  COMMENT 'Kafka topic',
@@ -23,14 +24,15 @@ CREATE TABLE IF NOT EXISTS ledger
     partition     Int32                   COMMENT 'Kafka partition',
     from_offset   Int64                   COMMENT 'first position of the range',
     next_offset   Int64                   COMMENT 'position after the range; equal to from_offset if only the end was observed',
-    batch         UUID                    COMMENT 'batch that stored the range; zero if there was nothing to store',
+    batch         UUID                    COMMENT 'batch that stored the range; zero if there was nothing to store, and in joined rows',
     observed_end  Int64                   COMMENT 'end offset of the partition that the worker saw last',
     observed_at   DateTime64(3, 'UTC')    COMMENT 'a moment not later than when the worker saw it',
     group_id      LowCardinality(String)  COMMENT 'consumer group of the worker',
-    lost_because  LowCardinality(String)  DEFAULT '' COMMENT 'empty if the range is stored; else it expired unread, and a person said why to go on'
+    lost_because  LowCardinality(String)  DEFAULT '' COMMENT 'empty if the range is stored; else it expired unread, and a person said why to go on',
+    joined_by     UUID                    COMMENT 'compaction that made this row out of others; zero if a worker wrote it'
 )
 ENGINE = ReplacingMergeTree(observed_at)
-ORDER BY (topic, incarnation, partition, from_offset, next_offset, batch)
+ORDER BY (topic, incarnation, partition, from_offset, next_offset, batch, lost_because)
 SETTINGS non_replicated_deduplication_window = 10000,
          fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
 COMMENT 'stored offset ranges by partition';

@@ -137,6 +137,10 @@ pub const BATCH_AGE_MS_MAX: Key = Key::new("batch", "age_ms_max", "1000", "a who
 /// How long a stopping worker may take.
 pub const SHUTDOWN_DRAIN_MS_MAX: Key =
     Key::new("shutdown", "drain_ms_max", "20000", "a whole number of milliseconds from 0 to 300000");
+/// Old rows of the ledger that are left alone.
+pub const LEDGER_ROWS_MAX: Key = Key::new("ledger", "rows_max", "50000", "a whole number from 10 to 10000000");
+/// How long every batch keeps its rows in the ledger.
+pub const LEDGER_KEEP_S: Key = Key::new("ledger", "keep_s", "3600", "a whole number of seconds from 0 to 31536000");
 /// Directory of reference data.
 pub const REFERENCE_DIR: Key = Key::new(
     "reference",
@@ -161,7 +165,7 @@ pub const LOG_FILTER: Key =
     Key::new("log", "filter", "\"info\"", "a level (error, warn, info, debug, trace), or such as \"info,chiso_ingest=debug\"");
 
 /// All settings, in the order of the file.
-pub const ALL: [Key; 31] = [
+pub const ALL: [Key; 33] = [
     KAFKA_BROKERS,
     KAFKA_TOPIC,
     KAFKA_GROUP,
@@ -188,6 +192,8 @@ pub const ALL: [Key; 31] = [
     BATCH_BYTES_MAX,
     BATCH_AGE_MS_MAX,
     SHUTDOWN_DRAIN_MS_MAX,
+    LEDGER_ROWS_MAX,
+    LEDGER_KEEP_S,
     REFERENCE_DIR,
     HTTP_LISTEN,
     TRACES_OTLP_ENDPOINT,

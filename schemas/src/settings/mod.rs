@@ -39,6 +39,8 @@ pub struct Settings {
     pub batch: Batch,
     /// How a worker stops.
     pub shutdown: Shutdown,
+    /// How large the record of what is stored may grow.
+    pub ledger: Ledger,
     /// What they are checked with.
     pub reference: Reference,
     /// Where a worker can be asked how it is.
@@ -65,6 +67,15 @@ pub struct Batch {
 pub struct Shutdown {
     /// Milliseconds for storing and committing what is open when a worker stops or loses partitions.
     pub drain_ms_max: u64,
+}
+
+/// `[ledger]`
+#[derive(Clone, Debug, Serialize)]
+pub struct Ledger {
+    /// A pass joins old rows of the ledger once there are more than this.
+    pub rows_max: u64,
+    /// Rows are old after so many seconds; until then every batch has its own.
+    pub keep_s: u64,
 }
 
 /// `[reference]`
@@ -108,6 +119,10 @@ impl Settings {
                 age_ms_max: reader.number(&key::BATCH_AGE_MS_MAX, 10..=60_000),
             },
             shutdown: Shutdown { drain_ms_max: reader.number(&key::SHUTDOWN_DRAIN_MS_MAX, 0..=300_000) },
+            ledger: Ledger {
+                rows_max: reader.number(&key::LEDGER_ROWS_MAX, 10..=10_000_000),
+                keep_s: reader.number(&key::LEDGER_KEEP_S, 0..=31_536_000),
+            },
             reference: Reference { dir: reader.path(&key::REFERENCE_DIR) },
             http: outside::http(&mut reader),
             traces: outside::traces(&mut reader),

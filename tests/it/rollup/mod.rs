@@ -2,6 +2,7 @@
 
 mod analyst;
 mod changes;
+mod compaction;
 mod exports;
 mod figures;
 mod gone;
