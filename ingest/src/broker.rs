@@ -17,6 +17,7 @@ use tracing::debug;
 
 use crate::client::{self, Heard, Logged, answer_hint, client_config};
 use crate::failure::Failure;
+use crate::group::{self, Group};
 use crate::offset::NextOffset;
 use crate::place::{Place, Topic};
 use crate::topic_ids::topic_ids;
@@ -37,6 +38,7 @@ pub struct Questions {
     client: BaseConsumer<Logged>,
     brokers: String,
     topics: Topics,
+    group: String,
 }
 
 impl Questions {
@@ -52,7 +54,7 @@ impl Questions {
             .set("isolation.level", "read_committed")
             .create_with_context(Logged::default())
             .map_err(|error| client::refused("client", &error))?;
-        Ok(Self { client, brokers: settings.brokers.clone(), topics })
+        Ok(Self { client, brokers: settings.brokers.clone(), topics, group: settings.group.clone() })
     }
 
     /// The partitions of all topics, in order; waits at most `within` for the brokers.
@@ -78,7 +80,7 @@ impl Questions {
     /// # Errors
     /// The brokers do not answer within that time.
     pub fn existing(&self, within: Duration) -> Result<Vec<Place>, Failure> {
-        let metadata = self.client.fetch_metadata(None, within).map_err(|error| {
+        let metadata = self.client.fetch_metadata(self.topics.name(), within).map_err(|error| {
             while self.client.poll(HEARD).is_some() {}
             self.client.context().heard().unreachable(&self.brokers, &error)
         })?;
@@ -131,6 +133,14 @@ impl Questions {
     /// Kafka does not answer.
     pub fn topic_ids(&self, topics: &[Topic]) -> KafkaResult<BTreeMap<Topic, String>> {
         topic_ids(self.client.client(), topics, ANSWER)
+    }
+
+    /// Who is in the group, and which partitions they have; none if there is no group, or this client may not know of it.
+    ///
+    /// # Errors
+    /// Kafka does not answer.
+    pub fn group(&self) -> KafkaResult<Option<Group>> {
+        group::describe(self.client.client(), &self.group, ANSWER)
     }
 
     /// What the group has committed of those partitions. A broker that has just started does not know at once that it

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chiso_schemas::settings::Kafka;
 use rdkafka::Statistics;
 use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
@@ -19,6 +19,7 @@ use tracing::warn;
 
 use crate::client::{self, Heard, client_config};
 use crate::failure::Failure;
+use crate::group;
 use crate::metrics::Metrics;
 use crate::offset::NextOffset;
 use crate::outages::Outages;
@@ -109,6 +110,19 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// How often librdkafka says how it is, in milliseconds.
 const STATISTICS_MS: &str = "5000";
 
+/// What all members of the group have in common; they commit nothing by themselves.
+pub fn member_config(settings: &Kafka) -> ClientConfig {
+    let mut config = client_config(settings);
+    config
+        .set("group.id", &settings.group)
+        .set("session.timeout.ms", settings.session_ms_max.to_string())
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("topic.blacklist", format!("^{INTERNAL}"))
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false");
+    config
+}
+
 impl Consumer {
     /// Makes the consumer; nothing is sent yet.
     ///
@@ -116,23 +130,17 @@ impl Consumer {
     /// librdkafka does not accept the settings.
     pub fn new(settings: &Kafka, topics: Topics, metrics: Arc<Metrics>) -> Result<Self, Failure> {
         let context = Context { metrics, heard: Heard::default(), changes: Mutex::default(), closing: AtomicBool::new(false) };
-        let mut config = client_config(settings);
+        let mut config = member_config(settings);
         config
-            .set("group.id", &settings.group)
-            .set("session.timeout.ms", settings.session_ms_max.to_string())
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
             // The pipeline says where to begin. To go on elsewhere by itself would skip messages in silence.
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
-            .set("partition.assignment.strategy", "cooperative-sticky")
             .set("enable.partition.eof", "true")
             .set("queued.max.messages.kbytes", QUEUE_KIB)
             // With a small queue, the default of one second would leave the worker without data for most of the time.
             .set("fetch.queue.backoff.ms", "20")
             // New topics and partitions are seen so soon.
             .set("topic.metadata.refresh.interval.ms", "10000")
-            .set("topic.blacklist", format!("^{INTERNAL}"))
             .set("statistics.interval.ms", STATISTICS_MS);
         if !settings.instance.is_empty() {
             config.set("group.instance.id", &settings.instance);
@@ -155,6 +163,11 @@ impl Consumer {
     /// librdkafka refuses the name of the topic or the pattern.
     pub fn subscribe(&self) -> KafkaResult<()> {
         self.inner.subscribe(&[self.topics.subscription()])
+    }
+
+    /// The id by which the group knows this member; none before it has joined.
+    pub fn member_id(&self) -> Option<String> {
+        group::member_id(self.inner.client())
     }
 
     /// Waits for a message at most that long. What Kafka cannot deliver for now is noted as an outage.

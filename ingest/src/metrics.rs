@@ -112,6 +112,7 @@ pub struct Metrics {
     delay_seconds: Histogram,
     commit_failures: Counter,
     rebalances: Family<Named, Counter>,
+    orphan_rebalances: Counter,
     paused: Gauge,
     generation: Gauge,
     assigned: Gauge,
@@ -147,6 +148,7 @@ impl Metrics {
             delay_seconds: Histogram::new(exponential_buckets(0.05, 2.0, 18)),
             commit_failures: Counter::default(),
             rebalances: Family::default(),
+            orphan_rebalances: Counter::default(),
             paused: Gauge::default(),
             generation: Gauge::default(),
             assigned: Gauge::default(),
@@ -202,6 +204,8 @@ impl Metrics {
         ours.register("insert_retries", help, self.retries.clone());
         ours.register("commit_failures", "Commits that Kafka refused or did not answer", self.commit_failures.clone());
         ours.register("rebalances", "Partitions given to this worker (assigned) or taken from it", self.rebalances.clone());
+        let help = "Times that this worker made the group share out all partitions, since some were nobody's";
+        ours.register("orphan_rebalances", help, self.orphan_rebalances.clone());
         let help = "1 while fetching is paused, since ClickHouse is slower than Kafka or away";
         ours.register("fetching_paused", help, self.paused.clone());
         ours.register(
@@ -259,6 +263,11 @@ impl Metrics {
     /// The group has changed who reads what. Kind: assigned, revoked or lost.
     pub fn rebalanced(&self, kind: &'static str) {
         self.rebalances.get_or_create(&[("kind", kind)]).inc();
+    }
+
+    /// Partitions were nobody's, and this worker makes the group share out all of them.
+    pub fn orphan_rebalance(&self) {
+        self.orphan_rebalances.inc();
     }
 
     /// How many partitions this worker reads.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use chiso_schemas::settings::Settings;
 use chiso_schemas::store::{SchemaError, Store, check_schema};
@@ -25,6 +25,7 @@ use crate::insert::Insert;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::observe::{Observations, Observer};
+use crate::orphans::{self, Watch};
 use crate::pipeline::{Parts, Pipeline};
 use crate::probe::Probe;
 use crate::progress::Progress;
@@ -62,7 +63,7 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
     let mut consumer = Consumer::new(&settings.kafka, topics.clone(), Arc::clone(&metrics))?;
     let closed = consumer.closed();
     let consumer = Arc::new(consumer);
-    let questions = Arc::new(Questions::new(&settings.kafka, topics)?);
+    let questions = Arc::new(Questions::new(&settings.kafka, topics.clone())?);
     let places = questions.places(REACHED)?;
     let brokers = &settings.kafka.brokers;
     let kafka = |doing: &str, error: KafkaError| {
@@ -77,6 +78,14 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
     let stop = stop_signal(runtime)?;
     let observations = Observations::default();
     let observer = Observer::start(Arc::clone(&questions), observations.clone(), Arc::clone(&metrics));
+    let (watch, guest) = Watch::start(orphans::Parts {
+        questions: Arc::clone(&questions),
+        consumer: Arc::downgrade(&consumer),
+        kafka: settings.kafka.clone(),
+        topics,
+        drain_max,
+        metrics: Arc::clone(&metrics),
+    });
     summary::start(runtime, Arc::clone(&metrics));
     info!(topic = settings.kafka.topic, group = settings.kafka.group, partitions = places.len(), "worker started");
     let mut pipeline = Pipeline::new(Parts {
@@ -98,16 +107,25 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
         probe,
     });
     let counts = pipeline.run(|| stop.load(Ordering::Relaxed));
-    drop(observer);
+    drop((observer, watch));
     // The consumer goes with the pipeline, and leaves the group.
     std::thread::spawn(move || drop(pipeline));
-    if closed.recv_timeout(CLOSED) == Err(RecvTimeoutError::Timeout) {
-        warn!("kafka does not answer: the group will miss this worker after kafka.session_ms_max only");
-    }
+    leave(&[closed, guest]);
     let counts = counts?;
     info!(read = counts.read, stored = counts.stored, repeated = counts.repeated, rejected = counts.rejected(), "worker stopped");
     println!("{}", counts.to_json());
     Ok(())
+}
+
+/// Waits until all members of the group that this process has made have left it.
+fn leave(members: &[Receiver<()>]) {
+    let deadline = Instant::now() + CLOSED;
+    let stays = |member: &Receiver<()>| {
+        member.recv_timeout(deadline.saturating_duration_since(Instant::now())) == Err(RecvTimeoutError::Timeout)
+    };
+    if members.iter().filter(|member| stays(member)).count() > 0 {
+        warn!("kafka does not answer: the group will miss this worker after kafka.session_ms_max only");
+    }
 }
 
 /// ClickHouse, once it answers and has the tables of this release.

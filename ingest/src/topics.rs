@@ -51,6 +51,14 @@ impl Topics {
         }
     }
 
+    /// The name of the one topic; none if a pattern says which.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Named(name) => Some(name),
+            Self::Matching(_) => None,
+        }
+    }
+
     /// As librdkafka takes it for a subscription.
     pub fn subscription(&self) -> &str {
         match self {

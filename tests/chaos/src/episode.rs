@@ -30,8 +30,6 @@ pub struct Options {
     pub until: Option<Instant>,
 }
 
-/// How long a partition may stand still in a complete group before somebody must join.
-const STUCK: Duration = Duration::from_secs(20);
 /// How long workers may take to store what was published, after a fault.
 const CAUGHT_UP: Duration = Duration::from_secs(180);
 
@@ -78,10 +76,11 @@ impl<'a> Episode<'a> {
         let outcome = self.inject_all(faults);
         let outcome = outcome.and_then(|good| if good { self.rest() } else { Ok(()) });
         self.tally.findings.add(std::mem::take(&mut self.found));
+        let shared_out = self.world.said("making it share out all of them anew").map(|times| self.tally.shared_out += times);
         if let (Ok(()), Some(load)) = (&outcome, self.load.take()) {
             self.count(&load.stop()?)?;
         }
-        outcome
+        outcome.and(shared_out)
     }
 
     fn inject_all(&mut self, faults: &[Fault]) -> anyhow::Result<bool> {
@@ -161,25 +160,16 @@ impl<'a> Episode<'a> {
         let world = &self.world;
         let ends = patiently("Kafka says where partitions end", || world.ends(self.engines))?;
         let deadline = Instant::now() + CAUGHT_UP;
-        let mut stuck = (Instant::now(), Vec::new());
         loop {
             if let Some(ended) = self.load.take_if(|load| !load.is_going_on()) {
                 ended.stop().context("the load has ended by itself")?;
             }
             self.revive()?;
             // ClickHouse may still be away.
-            if let Ok(covers) = covered(self.engines, &self.world) {
-                let behind = covers.iter().zip(&ends).filter(|(cover, end)| cover.next < **end);
-                let behind = behind.map(|(cover, _)| cover.next).collect::<Vec<_>>();
-                if behind.is_empty() {
-                    return Ok(());
-                }
-                if behind != stuck.1 {
-                    stuck = (Instant::now(), behind);
-                } else if stuck.0.elapsed() > STUCK {
-                    self.share_anew()?;
-                    stuck.0 = Instant::now();
-                }
+            if let Ok(covers) = covered(self.engines, &self.world)
+                && covers.iter().zip(&ends).all(|(cover, end)| cover.next >= *end)
+            {
+                return Ok(());
             }
             if Instant::now() > deadline {
                 let covers = covered(self.engines, &self.world)?;
@@ -188,17 +178,6 @@ impl<'a> Episode<'a> {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-    }
-
-    /// A static member that dies in the middle of a rebalance gets back what it had when it returns, and what it was giving
-    /// up is nobody's until the group is shared out anew. Another worker makes it so.
-    fn share_anew(&mut self) -> anyhow::Result<()> {
-        if self.world.members(self.engines)? != Some(self.workers.len()) {
-            return Ok(());
-        }
-        self.tally.shared_anew += 1;
-        let slot = (1..).step_by(2).find(|slot| self.workers.iter().all(|worker| worker.slot != *slot)).unwrap_or(1);
-        self.start(slot)
     }
 
     /// Whether all is well so far.

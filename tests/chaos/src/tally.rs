@@ -27,8 +27,8 @@ pub struct Tally {
     pub idle: u64,
     /// Workers that ended by themselves and were started again.
     pub revived: u64,
-    /// Times that a partition was nobody's in a complete group, so that another worker had to join.
-    pub shared_anew: u64,
+    /// Times that a worker found partitions to be nobody's in a complete group and had it share them out.
+    pub shared_out: u64,
     /// Requests of inserts that a bad line spoilt.
     pub spoilt: u64,
     /// Messages published, those of aborted transactions left out.
@@ -112,7 +112,7 @@ impl fmt::Display for Tally {
             ("kills that met no open batch", self.idle),
             ("inserts over a bad line", self.spoilt),
             ("workers that gave up and were started again", self.revived),
-            ("partitions that were nobody's until another joined", self.shared_anew),
+            ("groups made to share out what was nobody's", self.shared_out),
             ("messages published", self.published),
             ("messages of aborted transactions", self.aborted),
             ("distinct events stored", *stored),

@@ -119,6 +119,21 @@ impl World {
         Ok(list.elements().iter().map(|element| offset(element.offset())).collect())
     }
 
+    /// How often workers have said that, in all their logs.
+    ///
+    /// # Errors
+    /// Logs cannot be read.
+    pub fn said(&self, what: &str) -> anyhow::Result<u64> {
+        let mut times = 0;
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == "log") {
+                times += fs::read_to_string(&path)?.matches(what).count();
+            }
+        }
+        Ok(u64::try_from(times)?)
+    }
+
     /// Members of the group, once it is stable.
     ///
     /// # Errors

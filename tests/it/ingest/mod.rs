@@ -4,6 +4,7 @@ mod commands;
 mod coverage;
 pub(crate) mod lost_answers;
 mod memory;
+mod orphans;
 mod outcomes;
 mod restarts;
 mod start;
