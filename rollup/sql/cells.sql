@@ -1,5 +1,5 @@
 -- Cells of the scope, whole, from the events: the greatest version of each record is effective, a retraction counts for nothing
--- (contract section 2). A cell whose records are all retracted keeps its row, empty.
+-- (contract section 2). A cell whose records are all retracted keeps its row, empty. The word in angle brackets says which cells.
 INSERT INTO cells
 WITH
     record_versions AS
@@ -9,7 +9,7 @@ WITH
                max(version) AS version,
                uniqExact(version) AS seen
         FROM event_log
-        WHERE indicator IN {indicators:Array(String)}
+        WHERE <events>
         GROUP BY indicator, ward, date, source, record
     ),
     facts AS

@@ -34,10 +34,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         reference: Option<PathBuf>,
     },
-    /// Roll up what is stored
+    /// Roll up what has changed, again and again; of several that run, one works and the others stand by
     Run {
-        /// One pass over everything, then leave
-        #[arg(long, required = true)]
+        /// One pass over everything that has changed, then leave
+        #[arg(long)]
         once: bool,
         /// Local day of the run, which decides what periods have begun; for tests
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
@@ -45,6 +45,8 @@ pub(crate) enum Command {
     },
     /// Join old rows of the ledger that follow each other; a pass does it by itself when ledger.rows_max is reached
     CompactLedger,
+    /// What waits, what the last pass did, and who leads
+    Status,
     /// Print rows of periods
     Export(ExportArgs),
 }

@@ -21,22 +21,38 @@ struct ClaimRow<'a> {
 }
 
 impl Claim {
-    /// Claims the epoch after the last one. Of the rows inserted under the token of an epoch ClickHouse keeps one;
-    /// who reads back another holder was second and tries the next.
+    /// Claims the epoch after the last one, whoever holds that.
     ///
     /// # Errors
     /// ClickHouse does not answer, or the tables are missing.
     pub async fn next(store: &Store) -> Result<Self, Failure> {
-        let holder = format!("{} {}", std::process::id(), Uuid::new_v4());
         loop {
-            let epoch = last_epoch(store).await?.saturating_add(1);
-            insert(store, &ClaimRow { epoch, holder: &holder }).await.map_err(store.during("claim an epoch"))?;
-            let query = store.read().query("SELECT holder FROM claims WHERE epoch = ?").bind(epoch);
-            let kept = query.fetch_one::<String>().await.map_err(store.during("read the claim of an epoch"))?;
-            if kept == holder {
-                return Ok(Self { epoch });
+            let last = last_epoch(store).await?;
+            if let Some(claim) = Self::after(store, last).await? {
+                return Ok(claim);
             }
         }
+    }
+
+    /// Claims the epoch after that one; `None` if somebody else was first. Of the rows inserted under the token of an epoch
+    /// ClickHouse keeps one, and who reads back another holder was second.
+    ///
+    /// # Errors
+    /// ClickHouse does not answer, or the tables are missing.
+    pub async fn after(store: &Store, last: u32) -> Result<Option<Self>, Failure> {
+        let holder = format!("{} {}", std::process::id(), Uuid::new_v4());
+        let epoch = last.saturating_add(1);
+        insert(store, &ClaimRow { epoch, holder: &holder }).await.map_err(store.during("claim an epoch"))?;
+        let query = store.read().query("SELECT holder FROM claims WHERE epoch = ?").bind(epoch);
+        let kept = query.fetch_one::<String>().await.map_err(store.during("read the claim of an epoch"))?;
+        if kept != holder {
+            return Ok(None);
+        }
+        let inherited =
+            "INSERT INTO inherited SELECT ?, batch FROM marks WHERE batch NOT IN (SELECT batch FROM retired) GROUP BY batch";
+        let noted = store.write().query(inherited).bind(epoch).execute().await;
+        noted.map_err(store.during("note the batches that wait"))?;
+        Ok(Some(Self { epoch }))
     }
 
     /// Refuses if a later epoch was claimed: then somebody else recomputes, and this pass must retire nothing.
@@ -48,11 +64,7 @@ impl Claim {
         if last == self.epoch {
             return Ok(());
         }
-        Err(Failure::Refused(format!(
-            "another rollup has claimed epoch {last} while this one worked in epoch {}; it recomputes the same, nothing is lost; \
-             run one at a time",
-            self.epoch
-        )))
+        Err(Failure::Superseded { epoch: self.epoch, last })
     }
 
     /// The version of rows that a step of this epoch writes.

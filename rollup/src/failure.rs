@@ -3,7 +3,7 @@
 use chiso_schemas::calendar::PeriodError;
 use chiso_schemas::reference::{Faults, FilesError};
 use chiso_schemas::settings::Problems;
-use chiso_schemas::store::{ReferenceError, SchemaError, StoreError, TrustError};
+use chiso_schemas::store::{Fault, ReferenceError, SchemaError, StoreError, TrustError};
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,17 @@ pub enum Failure {
     /// The reference files would leave stored facts without a place.
     #[error("the reference data are refused, nothing was loaded: stored facts would lose their place:\n  {}", .0.join("\n  "))]
     Orphans(Vec<String>),
+    /// A later epoch was claimed: somebody else recomputes.
+    #[error(
+        "another rollup has claimed epoch {last} while this one worked in epoch {epoch}; it recomputes the same, nothing is lost; \
+         run one at a time"
+    )]
+    Superseded {
+        /// The epoch of this one.
+        epoch: u32,
+        /// The last epoch.
+        last: u32,
+    },
     /// Something else took over, or is not as the command needs it.
     #[error("{0}")]
     Refused(String),
@@ -52,6 +63,16 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether the same may work later: ClickHouse is away, full, or busy.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Schema(SchemaError::Store(error)) | Self::Reference(ReferenceError::Store(error)) => {
+                matches!(error.fault(), Fault::Retry | Fault::Wait)
+            }
+            _ => false,
+        }
+    }
+
     /// 1 a finding or a refused input, 2 wrong usage or configuration, 3 a dependency is not there.
     pub fn exit_code(&self) -> u8 {
         match self {

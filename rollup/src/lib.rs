@@ -12,8 +12,24 @@ pub mod migrate;
 pub mod claim;
 pub mod completeness;
 pub mod compaction;
+pub mod lead;
+pub mod marks;
 pub mod pass;
 pub mod progress;
+pub mod scheduler;
 pub mod scope;
+pub mod status;
+pub mod touched;
 
 pub mod export;
+
+use chrono::{FixedOffset, NaiveDate, Utc};
+
+/// Local time of the contract: UTC+07:00 at every date.
+const LOCAL_OFFSET_SECONDS: i32 = 7 * 3600;
+
+/// The local day of the clock.
+pub fn local_day() -> NaiveDate {
+    let now = Utc::now();
+    FixedOffset::east_opt(LOCAL_OFFSET_SECONDS).map_or_else(|| now.date_naive(), |offset| now.with_timezone(&offset).date_naive())
+}

@@ -10,20 +10,20 @@ use std::time::Duration;
 
 use chiso_rollup::export::{self, Selection};
 use chiso_rollup::failure::Failure;
-use chiso_rollup::{compaction, migrate, pass};
+use chiso_rollup::scheduler::{self, Schedule};
+use chiso_rollup::{compaction, local_day, migrate, pass, status};
 use chiso_schemas::logging;
 use chiso_schemas::reference::Files;
 use chiso_schemas::settings::{Settings, key};
 use chiso_schemas::store::Store;
-use chrono::{FixedOffset, NaiveDate, Utc};
 use clap::{CommandFactory, Parser};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use args::{Args, Command, ExportArgs};
 
 /// How long to wait for ClickHouse at the start.
 const REACH_WITHIN: Duration = Duration::from_secs(20);
-/// Local time of the contract: UTC+07:00 at every date.
-const LOCAL_OFFSET_SECONDS: i32 = 7 * 3600;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -57,11 +57,17 @@ async fn command(args: Args) -> Result<(), Failure> {
             };
             print_summary(&migrate::run(&store, &files).await?)
         }
-        Command::Run { once: _, today } => {
+        Command::Run { once: true, today } => {
             let summary = pass::run(&store, today.unwrap_or_else(local_day)).await?;
             compaction::after_pass(&store, &settings.ledger).await;
             print_summary(&summary)
         }
+        Command::Run { once: false, today } => {
+            let schedule =
+                Schedule { interval: Duration::from_millis(settings.rollup.interval_ms), ledger: settings.ledger, today };
+            scheduler::run(&store, schedule, stop_signal()?).await
+        }
+        Command::Status => status::status(&store, &mut std::io::stdout().lock()).await,
         Command::CompactLedger => print_summary(&compaction::run(&store, settings.ledger.keep_s).await?),
         Command::Export(args) => export_to(&store, args).await,
     }
@@ -90,7 +96,22 @@ fn print_summary(summary: &impl serde::Serialize) -> Result<(), Failure> {
     writeln!(std::io::stdout(), "{line}").map_err(failed)
 }
 
-fn local_day() -> NaiveDate {
-    let now = Utc::now();
-    FixedOffset::east_opt(LOCAL_OFFSET_SECONDS).map_or_else(|| now.date_naive(), |offset| now.with_timezone(&offset).date_naive())
+/// Turns true at the first SIGTERM or SIGINT.
+fn stop_signal() -> Result<watch::Receiver<bool>, Failure> {
+    let failed = |error: std::io::Error| Failure::Refused(format!("cannot wait for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("asked to stop, finishing what is begun");
+        // Nobody listens any more if the work has ended by itself.
+        let _ = sender.send(true);
+        // Kept, so that those who wait are not told that nobody will answer.
+        std::future::pending::<()>().await;
+    });
+    Ok(receiver)
 }

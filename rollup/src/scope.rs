@@ -1,6 +1,6 @@
 //! What a pass recomputes, cut into steps that are small enough to be written as one block.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chiso_schemas::calendar::{Calendar, Period};
 use chiso_schemas::store::Store;
@@ -67,25 +67,41 @@ struct LabelRow {
     period: String,
 }
 
-/// Kept periods (contract section 4): those that have begun by `today`, and those that an earlier pass has opened.
+/// Calendar and id of a period.
+pub type Label = (String, String);
+
+/// The label of a period.
+pub fn label(period: &Period) -> Label {
+    (period.calendar.to_string(), period.id.clone())
+}
+
+/// The kept periods that an earlier pass has opened.
 ///
 /// # Errors
 /// ClickHouse does not answer.
-pub async fn kept_periods(
-    store: &Store,
+pub async fn opened(store: &Store) -> Result<HashSet<Label>, Failure> {
+    let sql = "SELECT toString(calendar) AS calendar, toString(period) AS period FROM opened FINAL";
+    let rows = store.read().query(sql).fetch_all::<LabelRow>().await.map_err(store.during("read the opened periods"))?;
+    Ok(rows.into_iter().map(|row| (row.calendar, row.period)).collect())
+}
+
+/// Kept periods (contract section 4): those that have begun by `today`, and those that an earlier pass has opened.
+///
+/// # Errors
+/// An opened period is none of its calendar.
+pub fn kept_periods(
     calendars: &[Calendar],
+    opened: &HashSet<Label>,
     first_fact: NaiveDate,
     today: NaiveDate,
 ) -> Result<Vec<Period>, Failure> {
-    let opened = store.read().query("SELECT calendar, period FROM opened FINAL").fetch_all::<LabelRow>().await;
-    let opened = opened.map_err(store.during("read the opened periods"))?;
     let mut periods = Vec::new();
     for calendar in calendars {
         let begun = calendar.kept(first_fact, today);
-        let earlier = opened.iter().filter(|row| row.calendar == calendar.id.as_str());
-        for row in earlier.filter(|row| !begun.iter().any(|period| period.id == row.period)) {
-            periods.push(calendar.period(&row.period)?);
-        }
+        let ids: HashSet<&str> = begun.iter().map(|period| period.id.as_str()).collect();
+        let earlier = opened.iter().filter(|(name, id)| name == calendar.id.as_str() && !ids.contains(id.as_str()));
+        let earlier = earlier.map(|(_, id)| calendar.period(id)).collect::<Result<Vec<_>, _>>()?;
+        periods.extend(earlier);
         periods.extend(begun);
     }
     Ok(periods)
@@ -166,7 +182,7 @@ mod tests {
         let calendar = Calendar::new(CalendarId::Civil, None).unwrap();
         let periods = calendar.kept(NaiveDate::from_ymd_opt(2015, 1, 1).unwrap(), NaiveDate::from_ymd_opt(2026, 1, 1).unwrap());
         let steps = row_steps(1, &volumes, &periods, 400);
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for step in &steps {
             let rows: u64 = volumes.iter().filter(|v| step.indicators.contains(&v.indicator)).map(Volume::areas).sum();
             assert!(rows * step.periods.len() as u64 <= STEP_ROWS_MAX);

@@ -1,20 +1,32 @@
 //! The SQL of cells and rows, and how a scope is put into it.
 
 use chiso_schemas::calendar::Period;
+use chiso_schemas::reference::FIRST_DAY;
+use chrono::{Days, NaiveDate};
 use clickhouse::Client;
 use clickhouse::query::Query;
 use serde_json::json;
+use uuid::Uuid;
 
-/// Cells of some indicators, from the events; an `INSERT`.
+/// Cells, from the events; an `INSERT`.
 const CELLS: &str = include_str!("../sql/cells.sql");
-/// Rows of some indicators and periods, from the cells; a `SELECT`.
-const ROWS: &str = include_str!("../sql/rows.sql");
-/// Columns of `rollup_rows` that [`ROWS`] gives, in its order.
+/// What the queries of rows know of the scope; begins a `WITH`.
+const SCOPE: &str = include_str!("../sql/scope.sql");
+/// Rows of wards, from the cells; goes on with the `WITH`.
+const WARDS: &str = include_str!("../sql/wards.sql");
+/// Rows of wards and areas, from the rows of wards; ends the `WITH` with a `SELECT`.
+const AREAS: &str = include_str!("../sql/areas.sql");
+/// Keys of the rows that marks touch; an `INSERT`.
+const TOUCHED: &str = include_str!("../sql/touched.sql");
+/// Columns of `rollup_rows` that [`AREAS`] gives, in its order.
 const COLUMNS: &str = "calendar, period, period_start, period_end, level, area_code, area_id, area_name, indicator, kind, value, numerator, \
      denominator, percent, stated_percent, as_of, carried, approximate, qualified, records, source_set, wards_reporting, \
      wards_percent_only, wards_expected, target, status";
+/// Columns of `ward_rows`, as [`WARDS`] gives them and the table `step_wards` keeps them.
+const WARD_COLUMNS: &str = "calendar, period, indicator, ward, has_number, value, numerator, denominator, records, qualified, as_of, source_set, \
+     carried, approximate, stated";
 
-/// What the SQL of cells and rows is asked for.
+/// What the SQL of rows is asked for.
 #[derive(Clone, Debug)]
 pub struct Scope {
     /// Generation of the reference data.
@@ -42,58 +54,193 @@ const ONE_BLOCK: [(&str, &str); 4] = [
     ("max_insert_block_size", "4000000"),
 ];
 
+/// Recomputes the cells that the marks of these batches name, from the events.
+pub fn insert_marked_cells(client: &Client, generation: u32, batches: &[Uuid]) -> Query {
+    let marked = "(date, indicator, ward) IN (SELECT date, indicator, ward FROM marks WHERE batch IN {batches:Array(UUID)})";
+    with_settings(client.query_raw(&CELLS.replace("<events>", marked)))
+        .param("generation", generation)
+        .param("batches", names(batches))
+}
+
+/// Notes the rows that these marks touch, in these periods, as work of an epoch.
+pub fn insert_touched(client: &Client, (generation, epoch): (u32, u32), batches: &[Uuid], periods: &[Period]) -> Query {
+    let sql = TOUCHED.replace("<periods>", &literal(&period_lines(periods)));
+    let query = with_settings(client.query_raw(&sql)).param("generation", generation).param("epoch", epoch);
+    query.param("batches", names(batches))
+}
+
 impl Scope {
-    /// Recomputes the cells of the scope's indicators from the events.
+    /// Recomputes all cells of the scope's indicators, from the events.
     pub fn insert_cells(&self, client: &Client) -> Query {
-        self.query(client, CELLS)
+        self.query(client, &CELLS.replace("<events>", "indicator IN {indicators:Array(String)}"))
     }
 
-    /// The rows of the scope as a table expression, for a `SELECT` around it.
+    /// All rows of the scope as a table expression, for a `SELECT` around it.
     pub fn rows(&self) -> String {
-        format!("({})", ROWS.replace("{periods:String}", &literal(&self.period_lines())))
+        let wards = WARDS.replace("<cells>", "true").replace("<periods of members>", "true").replace("<ends of members>", "true");
+        format!("(WITH\n{},\n{wards},\n{})", self.known(), AREAS.replace("<areas>", "true"))
     }
 
-    /// Writes the rows of the scope, and as gone the stored ones that are no longer computed, in one block.
+    /// Writes all rows of the scope, and as gone the stored ones that are no longer computed, in one block.
     pub fn insert_rows(&self, client: &Client, version: u64) -> Query {
-        let query = self.query(client, &self.insert_text()).param("version", version);
-        ONE_BLOCK.iter().fold(query, |query, (name, value)| query.with_setting(*name, *value))
+        self.one_block(client, &self.insert_text(), version)
+    }
+
+    /// Computes the ward rows of the scope that the epoch has touched, into `step_wards`, for [`Scope::insert_touched_rows`].
+    pub fn insert_touched_wards(&self, client: &Client, (epoch, step): (u32, u32), carry_days_max: u32) -> Query {
+        self.query(client, &self.touched_wards_text(carry_days_max)).param("epoch", epoch).param("step", step)
+    }
+
+    fn touched_wards_text(&self, carry_days_max: u32) -> String {
+        let touched = self.touched();
+        let (first, last) = self.days(carry_days_max);
+        // Of which units facts count for a touched ward, at the end of which period.
+        let wanted = format!(
+            "wanted AS
+             (
+                 SELECT DISTINCT touched.indicator AS indicator, paths.member AS member, touched.calendar AS calendar, touched.period AS period,
+                        periods.end AS end
+                 FROM (SELECT indicator, calendar, period, area FROM {touched}) AS touched
+                 INNER JOIN periods ON touched.calendar = periods.calendar AND touched.period = periods.period
+                 INNER JOIN (SELECT member, unit, from_end, to_end FROM reference_paths WHERE generation = {{generation:UInt32}}) AS paths
+                     ON touched.area = paths.unit
+                 WHERE periods.end BETWEEN paths.from_end AND paths.to_end
+             )"
+        );
+        let wards = WARDS
+            .replace(
+                "<cells>",
+                &format!(
+                    "date BETWEEN '{first}' AND '{last}' AND (indicator, ward) IN
+                     (SELECT indicator, code FROM wanted INNER JOIN wards ON member = unit_id)"
+                ),
+            )
+            .replace(
+                "<periods of members>",
+                "(indicator, member, calendar, period) IN (SELECT indicator, member, calendar, period FROM wanted)",
+            )
+            .replace("<ends of members>", "(indicator, member, end) IN (SELECT indicator, member, end FROM wanted)");
+        format!(
+            "INSERT INTO step_wards (epoch, step, {WARD_COLUMNS})
+             WITH
+             {},
+             {wanted},
+             {wards}
+             SELECT {{epoch:UInt32}}, {{step:UInt32}}, {WARD_COLUMNS} FROM ward_rows
+             -- A state is found for an end, which periods share that are not all touched.
+             WHERE (indicator, calendar, period, ward) IN (SELECT indicator, calendar, period, area FROM {touched})",
+            self.known()
+        )
+    }
+
+    /// Writes the rows of the scope that the epoch has touched, wards and the areas above them, and as gone the stored ones that
+    /// are no longer computed, in one block. The other wards of an area count with what is stored of them.
+    pub fn insert_touched_rows(&self, client: &Client, (epoch, step): (u32, u32), version: u64) -> Query {
+        self.one_block(client, &self.touched_rows_text(), version).param("epoch", epoch).param("step", step)
+    }
+
+    fn touched_rows_text(&self) -> String {
+        let touched = self.touched();
+        let rows = format!(
+            "(WITH
+             {},
+             ward_rows AS
+             (
+                 SELECT {WARD_COLUMNS} FROM step_wards WHERE epoch = {{epoch:UInt32}} AND step = {{step:UInt32}}
+                 UNION ALL
+                 SELECT calendar, period, indicator, area_id, wards_reporting > 0, ifNull(value, 0), ifNull(numerator, 0), ifNull(denominator, 0),
+                        records, qualified, assumeNotNull(as_of), source_set, carried, approximate, ifNull(stated_percent, 0)
+                 FROM rollup_rows FINAL
+                 WHERE (calendar, period, indicator) IN (SELECT calendar, period, indicator FROM {touched}) AND level = 'ward' AND NOT gone
+                   AND (calendar, period, indicator, area_id) NOT IN (SELECT calendar, period, indicator, area FROM {touched})
+             ),
+             {})",
+            self.known(),
+            AREAS.replace("<areas>", &format!("(calendar, period, indicator, area) IN (SELECT calendar, period, indicator, area FROM {touched})"))
+        );
+        let stored =
+            format!("(calendar, period, indicator, area_id) IN (SELECT calendar, period, indicator, area FROM {touched})");
+        replacing(&rows, &stored)
+    }
+
+    /// What the epoch has touched of the scope.
+    fn touched(&self) -> String {
+        format!(
+            "(SELECT * FROM touched_rows WHERE epoch = {{epoch:UInt32}} AND indicator IN {{indicators:Array(String)}} AND (calendar, period) IN ({}))",
+            self.period_keys()
+        )
     }
 
     fn insert_text(&self) -> String {
-        let keys = self.periods.iter().map(|period| format!("({}, {})", literal(period.calendar.as_str()), literal(&period.id)));
-        let keys = keys.collect::<Vec<_>>().join(", ");
-        format!(
-            "INSERT INTO rollup_rows ({COLUMNS}, gone, version)
-             SELECT {COLUMNS}, gone, {{version:UInt64}}
-             FROM
-             (
-                 SELECT {COLUMNS}, false AS gone FROM {rows}
-                 UNION ALL
-                 SELECT {COLUMNS}, true FROM rollup_rows FINAL
-                 WHERE (calendar, period) IN ({keys}) AND indicator IN {{indicators:Array(String)}} AND NOT gone
-             )
-             ORDER BY gone
-             LIMIT 1 BY calendar, period, indicator, level, area_id",
-            rows = self.rows()
+        replacing(
+            &self.rows(),
+            &format!("(calendar, period) IN ({}) AND indicator IN {{indicators:Array(String)}}", self.period_keys()),
         )
+    }
+
+    fn one_block(&self, client: &Client, sql: &str, version: u64) -> Query {
+        let query = self.query(client, sql).param("version", version);
+        ONE_BLOCK.iter().fold(query, |query, (name, value)| query.with_setting(*name, *value))
     }
 
     /// A query with the scope's parameters.
     pub fn query(&self, client: &Client, sql: &str) -> Query {
-        let query = client.query_raw(sql).param("generation", self.generation).param("indicators", &self.indicators);
-        SETTINGS.iter().fold(query, |query, (name, value)| query.with_setting(*name, *value))
+        with_settings(client.query_raw(sql)).param("generation", self.generation).param("indicators", &self.indicators)
     }
 
-    fn period_lines(&self) -> String {
-        let line = |period: &Period| {
-            json!({
-                "calendar": period.calendar.as_str(), "period": period.id, "start": period.start, "end": period.end,
-                "patterns": period.target_patterns(),
-            })
-            .to_string()
-        };
-        self.periods.iter().map(line).collect::<Vec<_>>().join("\n")
+    /// First and last day of which a fact may count in the periods.
+    fn days(&self, carry_days_max: u32) -> (NaiveDate, NaiveDate) {
+        let carry = Days::new(u64::from(carry_days_max));
+        let first =
+            self.periods.iter().map(|period| period.end.checked_sub_days(carry).unwrap_or(period.start).min(period.start));
+        let last = self.periods.iter().map(|period| period.end);
+        (first.min().unwrap_or(FIRST_DAY).max(FIRST_DAY), last.max().unwrap_or(FIRST_DAY))
     }
+
+    fn known(&self) -> String {
+        SCOPE.replace("<periods>", &literal(&period_lines(&self.periods)))
+    }
+
+    fn period_keys(&self) -> String {
+        let key = |period: &Period| format!("({}, {})", literal(period.calendar.as_str()), literal(&period.id));
+        self.periods.iter().map(key).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The computed rows, then as gone what is stored on the same condition and not computed.
+fn replacing(rows: &str, stored: &str) -> String {
+    format!(
+        "INSERT INTO rollup_rows ({COLUMNS}, gone, version)
+         SELECT {COLUMNS}, gone, {{version:UInt64}}
+         FROM
+         (
+             SELECT {COLUMNS}, false AS gone FROM {rows}
+             UNION ALL
+             SELECT {COLUMNS}, true FROM rollup_rows FINAL
+             WHERE {stored} AND NOT gone
+         )
+         ORDER BY gone
+         LIMIT 1 BY calendar, period, indicator, level, area_id"
+    )
+}
+
+fn with_settings(query: Query) -> Query {
+    SETTINGS.iter().fold(query, |query, (name, value)| query.with_setting(*name, *value))
+}
+
+fn period_lines(periods: &[Period]) -> String {
+    let line = |period: &Period| {
+        json!({
+            "calendar": period.calendar.as_str(), "period": period.id, "start": period.start, "end": period.end,
+            "patterns": period.target_patterns(),
+        })
+        .to_string()
+    };
+    periods.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn names(batches: &[Uuid]) -> Vec<String> {
+    batches.iter().map(Uuid::to_string).collect()
 }
 
 /// A string literal of ClickHouse. Lists of periods are too long for a parameter, which travels in the address.
@@ -107,7 +254,6 @@ mod tests {
     use super::*;
     use crate::scope::STEP_PERIODS_MAX;
     use chiso_schemas::calendar::{Calendar, CalendarId};
-    use chrono::NaiveDate;
 
     /// What `http_max_field_value_size` is where nobody has changed it.
     const QUERY_BYTES_MAX: usize = 131_072;
@@ -120,7 +266,15 @@ mod tests {
         assert!(periods.len() > STEP_PERIODS_MAX);
         periods.truncate(STEP_PERIODS_MAX);
         let scope = Scope { generation: 1, indicators: Vec::new(), periods };
-        assert!(scope.insert_text().len() < QUERY_BYTES_MAX, "{} bytes", scope.insert_text().len());
+        for text in [scope.insert_text(), scope.touched_wards_text(400), scope.touched_rows_text()] {
+            assert!(text.len() < QUERY_BYTES_MAX, "{} bytes", text.len());
+            assert!(
+                !text.contains("<cells>")
+                    && !text.contains("<areas>")
+                    && !text.contains("members>")
+                    && !text.contains("<periods>")
+            );
+        }
     }
 
     #[test]

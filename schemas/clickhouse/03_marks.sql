@@ -5,7 +5,9 @@ CREATE TABLE IF NOT EXISTS marks
     marked_at  DateTime64(3, 'UTC')    COMMENT 'when the worker sealed the batch',
     indicator  LowCardinality(String)  COMMENT 'indicator code of a touched cell',
     ward       LowCardinality(String)  COMMENT 'ward code of a touched cell',
-    date       Date32                  COMMENT 'day of a touched cell'
+    date       Date32                  COMMENT 'day of a touched cell',
+    -- What waits is found without reading the cells.
+    PROJECTION batches (SELECT batch, min(marked_at), count() GROUP BY batch)
 )
 ENGINE = MergeTree
 PARTITION BY toDate(marked_at)
@@ -20,7 +22,7 @@ CREATE TABLE IF NOT EXISTS retired
     batch  UUID    COMMENT 'batch whose cells are rolled up',
     epoch  UInt32  COMMENT 'epoch of the pass that did it'
 )
-ENGINE = ReplacingMergeTree
+ENGINE = ReplacingMergeTree(epoch)
 ORDER BY batch
 SETTINGS non_replicated_deduplication_window = 10000
 COMMENT 'batches that need no more work';

@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS rollup_rows
     target              Nullable(Decimal(38, 6))   COMMENT 'number of the target that applies',
     status              Enum8('' = 0, 'met' = 1, 'not_met' = 2) COMMENT 'met or not_met; empty if there is no target or nothing to compare',
     gone                Bool                       COMMENT 'true: the row no longer exists; views hide it',
-    version             UInt64                     COMMENT 'epoch << 32 | step of the pass that wrote it'
+    version             UInt64                     COMMENT 'epoch << 32 | step of the pass that wrote it',
+    INDEX by_version version TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (calendar, period, indicator, level, area_id)

@@ -33,3 +33,64 @@ CREATE TABLE IF NOT EXISTS passes
 ENGINE = MergeTree ORDER BY epoch
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'finished passes';
+
+-- What a pass works on, dropped when it is done: the keys of the rows that changed cells touch, and of these the ward rows.
+CREATE TABLE IF NOT EXISTS touched_rows
+(
+    epoch      UInt32                  COMMENT 'epoch of the pass',
+    indicator  LowCardinality(String)  COMMENT 'indicator code',
+    calendar   LowCardinality(String)  COMMENT 'civil or legal',
+    period     LowCardinality(String)  COMMENT 'period id',
+    area       LowCardinality(String)  COMMENT 'unit id of the ward or area, VN for the country'
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY epoch
+ORDER BY (indicator, calendar, period, area)
+COMMENT 'rows that a pass recomputes';
+
+CREATE TABLE IF NOT EXISTS step_wards
+(
+    epoch        UInt32                  COMMENT 'epoch of the pass',
+    step         UInt32                  COMMENT 'step of the pass',
+    calendar     LowCardinality(String)  COMMENT 'civil or legal',
+    period       LowCardinality(String)  COMMENT 'period id',
+    indicator    LowCardinality(String)  COMMENT 'indicator code',
+    ward         LowCardinality(String)  COMMENT 'ward unit',
+    has_number   Bool                    COMMENT 'false: only a stated percent is known',
+    value        Decimal(38, 6)          COMMENT 'number of a flow or stock, else 0',
+    numerator    Decimal(38, 6)          COMMENT 'upper part of a ratio, else 0',
+    denominator  Decimal(38, 6)          COMMENT 'lower part of a ratio, else 0',
+    records      UInt64                  COMMENT 'effective records counted',
+    qualified    Bool                    COMMENT 'a counted fact has a qualifier other than exact',
+    as_of        Date32                  COMMENT 'greatest date of a counted fact',
+    source_set   Array(LowCardinality(String)) COMMENT 'distinct sources counted',
+    carried      Bool                    COMMENT 'a counted state is older than the period',
+    approximate  Bool                    COMMENT 'a counted fact came through a divided predecessor',
+    stated       Decimal(38, 6)          COMMENT 'stated percent, 0 if there is a number'
+)
+ENGINE = MergeTree
+PARTITION BY epoch
+ORDER BY (step, calendar, period, indicator, ward)
+COMMENT 'ward rows that a step of a pass has computed';
+
+-- Who leads and is alive: a scheduler that stands by takes over when the holder of the last epoch is silent.
+CREATE TABLE IF NOT EXISTS beats
+(
+    epoch    UInt32               COMMENT 'epoch',
+    beat_at  DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'when its holder was last alive, by the clock of the server',
+    over     Bool                 COMMENT 'the holder has stopped'
+)
+ENGINE = ReplacingMergeTree(beat_at) ORDER BY epoch
+COMMENT 'signs of life of the holders of epochs';
+
+-- Who takes over cannot know whether a predecessor that is only paused will still retire these, so it does them again.
+CREATE TABLE IF NOT EXISTS inherited
+(
+    epoch  UInt32  COMMENT 'epoch',
+    batch  UUID    COMMENT 'batch that waited when it was claimed'
+)
+ENGINE = ReplacingMergeTree
+PARTITION BY epoch
+ORDER BY batch
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'batches of which only retirements of this epoch count';

@@ -148,6 +148,9 @@ pub const REFERENCE_DIR: Key = Key::new(
     "",
     "the path of a directory laid out like schemas/reference; leave it out for the reference data built into the program",
 );
+/// How often the scheduler passes.
+pub const ROLLUP_INTERVAL_MS: Key =
+    Key::new("rollup", "interval_ms", "5000", "a whole number of milliseconds from 100 to 3600000");
 /// Where metrics and health are served.
 pub const HTTP_LISTEN: Key =
     Key::new("http", "listen", "", "an IP address and a port, such as \"0.0.0.0:9464\" or \"[::]:9464\", or leave it out");
@@ -165,7 +168,7 @@ pub const LOG_FILTER: Key =
     Key::new("log", "filter", "\"info\"", "a level (error, warn, info, debug, trace), or such as \"info,chiso_ingest=debug\"");
 
 /// All settings, in the order of the file.
-pub const ALL: [Key; 33] = [
+pub const ALL: [Key; 34] = [
     KAFKA_BROKERS,
     KAFKA_TOPIC,
     KAFKA_GROUP,
@@ -195,6 +198,7 @@ pub const ALL: [Key; 33] = [
     LEDGER_ROWS_MAX,
     LEDGER_KEEP_S,
     REFERENCE_DIR,
+    ROLLUP_INTERVAL_MS,
     HTTP_LISTEN,
     TRACES_OTLP_ENDPOINT,
     LOG_FORMAT,

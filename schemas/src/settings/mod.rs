@@ -43,6 +43,8 @@ pub struct Settings {
     pub ledger: Ledger,
     /// What they are checked with.
     pub reference: Reference,
+    /// How they are rolled up.
+    pub rollup: Rollup,
     /// Where a worker can be asked how it is.
     pub http: Http,
     /// Where it sends traces of its work.
@@ -85,6 +87,13 @@ pub struct Reference {
     pub dir: Option<PathBuf>,
 }
 
+/// `[rollup]`
+#[derive(Clone, Debug, Serialize)]
+pub struct Rollup {
+    /// Milliseconds from the end of a pass of the scheduler to the next.
+    pub interval_ms: u64,
+}
+
 impl Settings {
     /// Reads the file, if there is one, and the environment. `needs` are the keys without which the command
     /// cannot work, such as [`key::KAFKA_BROKERS`].
@@ -124,6 +133,7 @@ impl Settings {
                 keep_s: reader.number(&key::LEDGER_KEEP_S, 0..=31_536_000),
             },
             reference: Reference { dir: reader.path(&key::REFERENCE_DIR) },
+            rollup: Rollup { interval_ms: reader.number(&key::ROLLUP_INTERVAL_MS, 100..=3_600_000) },
             http: outside::http(&mut reader),
             traces: outside::traces(&mut reader),
             log: outside::log(&mut reader),

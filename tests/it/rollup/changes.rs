@@ -46,7 +46,7 @@ fn a_change_of_reference_data_recomputes_what_it_touches() {
 }
 
 /// The small country with a change of every kind that takes no fact its place.
-fn changed() -> ReferenceCopy {
+pub(crate) fn changed() -> ReferenceCopy {
     let copy = ReferenceCopy::of(&small_country());
     copy.replace("indicators.csv", ",%,higher,400,false", ",%,higher,40,false")
         .replace("indicators.csv", ",trạm,higher,400,", ",trạm,higher,75,")

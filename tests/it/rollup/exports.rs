@@ -50,7 +50,7 @@ fn everything_unknown_is_told_at_once() {
         let complaint = world.rollup(&["export", "--period", "2025-Y", option, value]).fails(2);
         assert!(complaint.contains(value) && complaint.contains(hint), "{complaint}");
     }
-    for arguments in [&["export"][..], &["run"], &["run", "--once", "--today", "2025-13-01"], &[]] {
+    for arguments in [&["export"][..], &["run", "--twice"], &["run", "--once", "--today", "2025-13-01"], &[]] {
         let complaint = world.rollup(arguments).fails(2);
         assert!(!complaint.is_empty());
     }

@@ -1,7 +1,7 @@
 //! `chiso-rollup` as its users meet it: real processes on a real ClickHouse, and what its commands refuse.
 
 mod analyst;
-mod changes;
+pub(crate) mod changes;
 mod compaction;
 mod exports;
 mod figures;
@@ -9,6 +9,7 @@ mod gone;
 mod orphans;
 mod passes;
 mod refusals;
+mod schedulers;
 mod schema;
 
 use serde_json::{Value, json};

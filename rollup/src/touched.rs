@@ -1,0 +1,153 @@
+//! The rows that changed cells touch: noted in a table, and recomputed in steps that each become visible at once.
+
+use std::collections::BTreeSet;
+
+use chiso_schemas::calendar::Period;
+use chiso_schemas::store::Store;
+use clickhouse::Row;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::failure::Failure;
+use crate::scope::{STEP_PERIODS_MAX, STEP_ROWS_MAX};
+use crate::sql::{Scope, insert_touched};
+
+/// Notes the rows of these periods that the marks of the batches touch.
+///
+/// # Errors
+/// ClickHouse does not answer.
+pub async fn note(store: &Store, (generation, epoch): (u32, u32), batches: &[Uuid], periods: &[Period]) -> Result<(), Failure> {
+    for periods in periods.chunks(STEP_PERIODS_MAX) {
+        let noted = insert_touched(store.write(), (generation, epoch), batches, periods).execute().await;
+        noted.map_err(store.during("find the rows that changed facts touch"))?;
+    }
+    Ok(())
+}
+
+/// Forgets what was noted, the ward rows of the steps included.
+///
+/// # Errors
+/// ClickHouse does not answer.
+pub async fn forget(store: &Store, epoch: u32) -> Result<(), Failure> {
+    for table in ["touched_rows", "step_wards"] {
+        let sql = format!("ALTER TABLE {table} DROP PARTITION {epoch}");
+        store.write().query_raw(&sql).execute().await.map_err(store.during(format!("empty {table}")))?;
+    }
+    Ok(())
+}
+
+#[derive(Row, Deserialize)]
+struct GroupRow {
+    indicator: String,
+    calendar: String,
+    period: String,
+    rows: u64,
+}
+
+/// The steps that recompute what is noted. Rows of one area, period and indicator are always in one step.
+///
+/// # Errors
+/// ClickHouse does not answer.
+pub async fn steps(store: &Store, (generation, epoch): (u32, u32), periods: &[Period]) -> Result<Vec<Scope>, Failure> {
+    let query = store.read().query(
+        "SELECT toString(indicator) AS indicator, toString(calendar) AS calendar, toString(period) AS period, toUInt64(count()) AS rows
+         FROM touched_rows WHERE epoch = ? GROUP BY indicator, calendar, period ORDER BY indicator, calendar, period",
+    );
+    let groups = query.bind(epoch).fetch_all::<GroupRow>().await.map_err(store.during("read the touched rows"))?;
+    let find = |row: &GroupRow| {
+        let at = periods.iter().position(|period| period.calendar.as_str() == row.calendar && period.id == row.period);
+        at.map(|at| Group { indicator: row.indicator.clone(), period: at, rows: row.rows })
+    };
+    let steps = packed(&groups.iter().filter_map(find).collect::<Vec<_>>());
+    let scope = |(indicators, own): (Vec<String>, BTreeSet<usize>)| Scope {
+        generation,
+        indicators,
+        periods: own.into_iter().map(|at| periods[at].clone()).collect(),
+    };
+    Ok(steps.into_iter().map(scope).collect())
+}
+
+/// Touched rows of one indicator in one period.
+struct Group {
+    indicator: String,
+    /// Place of the period in a list.
+    period: usize,
+    rows: u64,
+}
+
+/// Groups in the order of their indicators, in steps. Small indicators stand together whole; one that is too large for a step
+/// is cut by periods, and then stands alone.
+fn packed(groups: &[Group]) -> Vec<(Vec<String>, BTreeSet<usize>)> {
+    let mut steps: Vec<(Vec<String>, BTreeSet<usize>)> = Vec::new();
+    let mut filled = u64::MAX;
+    for own in groups.chunk_by(|a, b| a.indicator == b.indicator) {
+        let rows = own.iter().map(|group| group.rows).sum::<u64>();
+        let mut pieces = cut(own);
+        let whole = pieces.len() == 1;
+        if let (true, Some(last), Some(piece)) = (whole, steps.last_mut(), pieces.first())
+            && filled.saturating_add(rows) <= STEP_ROWS_MAX
+            && last.1.union(piece).count() <= STEP_PERIODS_MAX
+        {
+            last.0.push(own[0].indicator.clone());
+            last.1.append(&mut pieces[0]);
+            filled += rows;
+            continue;
+        }
+        steps.extend(pieces.into_iter().map(|piece| (vec![own[0].indicator.clone()], piece)));
+        filled = if whole { rows } else { u64::MAX };
+    }
+    steps
+}
+
+fn cut(own: &[Group]) -> Vec<BTreeSet<usize>> {
+    let mut pieces: Vec<BTreeSet<usize>> = Vec::new();
+    let mut filled = u64::MAX;
+    for group in own {
+        filled = filled.saturating_add(group.rows);
+        if filled > STEP_ROWS_MAX || pieces.last().is_none_or(|piece| piece.len() == STEP_PERIODS_MAX) {
+            pieces.push(BTreeSet::new());
+            filled = group.rows;
+        }
+        if let Some(piece) = pieces.last_mut() {
+            piece.insert(group.period);
+        }
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(indicator: &str, period: usize, rows: u64) -> Group {
+        Group { indicator: indicator.to_owned(), period, rows }
+    }
+
+    #[test]
+    fn small_indicators_share_a_step_and_a_large_one_is_cut_by_periods() {
+        let groups = [
+            group("a", 0, 100),
+            group("b", 1, 100),
+            group("c", 0, 300_000),
+            group("c", 1, 300_000),
+            group("c", 2, 100),
+            group("d", 0, 1),
+        ];
+        let steps = packed(&groups);
+        let shown: Vec<(String, Vec<usize>)> =
+            steps.into_iter().map(|(indicators, periods)| (indicators.join("+"), periods.into_iter().collect())).collect();
+        let expected = [("a+b", vec![0, 1]), ("c", vec![0]), ("c", vec![1, 2]), ("d", vec![0])];
+        assert_eq!(shown, expected.map(|(indicators, periods)| (indicators.to_owned(), periods)));
+    }
+
+    #[test]
+    fn no_step_has_more_periods_than_fit_into_its_text() {
+        let groups: Vec<Group> = (0..1_201).map(|period| group("a", period, 1)).collect();
+        assert_eq!(packed(&groups).iter().map(|(_, periods)| periods.len()).collect::<Vec<_>>(), [500, 500, 201]);
+        let groups: Vec<Group> = (0..6)
+            .flat_map(|n| (0..300).map(move |period| (n, period)))
+            .map(|(n, p)| group(&format!("i{n}"), p + 300 * (n % 2), 1))
+            .collect();
+        assert!(packed(&groups).iter().all(|(_, periods)| periods.len() <= STEP_PERIODS_MAX));
+    }
+}
