@@ -1,7 +1,7 @@
 //! The consumer group as Kafka sees it: its members, and which partitions each of them has.
 //!
-//! Asked by `fetch_group_list`. librdkafka's `DescribeConsumerGroups` would say the same without bytes to read, but it aborts
-//! the process (assertion on `rd_kafka_enq_once`) when the coordinator goes away meanwhile, as release 2.12.1 does.
+//! Asked by `fetch_group_list`. librdkafka's `DescribeConsumerGroups` would say the same without bytes to read, but a worker that
+//! used it was seen to abort (assertion on `rd_kafka_enq_once`, release 2.12.1) while Kafka was away.
 
 use std::collections::BTreeSet;
 use std::ffi::CStr;

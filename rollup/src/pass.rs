@@ -97,7 +97,9 @@ impl Turn {
 /// As [`changes`].
 pub async fn run(store: &Store, today: NaiveDate) -> Result<Summary, Failure> {
     check_schema(store).await?;
-    changes(store, &mut Turn::new(Claim::next(store).await?, TimeDelta::zero()), today).await
+    let claim = Claim::next(store).await?;
+    touched::sweep(store).await?;
+    changes(store, &mut Turn::new(claim, TimeDelta::zero()), today).await
 }
 
 /// Recomputes what has changed since the last pass: the cells that waiting batches touched and the rows that these touch, the

@@ -15,6 +15,7 @@ use crate::compaction;
 use crate::failure::Failure;
 use crate::lead::{self, BEAT_EVERY, Leader};
 use crate::pass::{Turn, changes};
+use crate::touched;
 
 /// Between two looks of one that stands by.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -81,7 +82,9 @@ async fn turn(store: &Store, schedule: &Schedule, standing: &mut Option<Lead>) -
             }
             let Some(claim) = Claim::after(store, leader.epoch).await? else { return Ok(LOOK_EVERY) };
             info!(epoch = claim.epoch, "leading");
-            standing.insert(Lead::begin(store, claim))
+            let lead = standing.insert(Lead::begin(store, claim));
+            touched::sweep(store).await?;
+            lead
         }
     };
     changes(store, &mut lead.turn, schedule.today.unwrap_or_else(crate::local_day)).await?;

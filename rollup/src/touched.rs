@@ -36,6 +36,27 @@ pub async fn forget(store: &Store, epoch: u32) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Forgets what passes have left that ended in the middle. Not what is younger than an hour: a pass that is only paused would
+/// take what is missing for rows that are gone, until a later epoch has done its work again.
+///
+/// # Errors
+/// ClickHouse does not answer.
+pub async fn sweep(store: &Store) -> Result<(), Failure> {
+    for table in ["touched_rows", "step_wards", "inherited"] {
+        let doing = format!("empty {table}");
+        let sql = format!(
+            "SELECT DISTINCT epoch FROM {table}
+             WHERE epoch IN (SELECT epoch FROM claims WHERE claimed_at < now64(3) - INTERVAL 1 HOUR AND epoch < (SELECT max(epoch) FROM claims))"
+        );
+        let epochs = store.read().query_raw(&sql).fetch_all::<u32>().await.map_err(store.during(doing.as_str()))?;
+        for epoch in epochs {
+            let sql = format!("ALTER TABLE {table} DROP PARTITION {epoch}");
+            store.write().query_raw(&sql).execute().await.map_err(store.during(doing.as_str()))?;
+        }
+    }
+    Ok(())
+}
+
 #[derive(Row, Deserialize)]
 struct GroupRow {
     indicator: String,

@@ -138,3 +138,20 @@ fn two_passes_at_once_leave_the_same_figures() {
     assert_eq!(figures(), found);
     assert_eq!(world.number("SELECT count() FROM marks WHERE batch NOT IN (SELECT batch FROM retired)"), 0);
 }
+
+#[test]
+fn what_passes_left_that_ended_in_the_middle_is_swept_away_later() {
+    let world = small_world_with("swept", &[received("a", "00101", "2025-08-20", 1)]);
+    assert_eq!(world.number("SELECT max(epoch) FROM claims"), 1);
+    world.sql(
+        "INSERT INTO claims (epoch, holder, claimed_at) VALUES (2, 'dead', now64(3) - INTERVAL 2 HOUR), (3, 'paused', now64(3))",
+    );
+    for table in ["touched_rows", "step_wards", "inherited"] {
+        world.sql(&format!("INSERT INTO {table} (epoch) VALUES (2), (3)"));
+    }
+    let summary = world.roll_up(TODAY);
+    assert_eq!((&summary["epoch"], &summary["rows"]), (&4.into(), &0.into()));
+    for table in ["touched_rows", "step_wards", "inherited"] {
+        assert_eq!(world.sql(&format!("SELECT groupUniqArray(epoch) FROM {table} WHERE epoch > 1")), "[3]", "{table}");
+    }
+}
