@@ -108,7 +108,8 @@ mod tests {
             let (name, rest) = line.trim().split_once(' ').unwrap();
             (name.to_owned(), rest.split(" COMMENT ").next().unwrap().trim().to_owned())
         };
-        columns.lines().map(column).collect()
+        let is_column = |line: &&str| !["--", "PROJECTION", "INDEX"].iter().any(|word| line.trim().starts_with(word));
+        columns.lines().filter(is_column).map(column).collect()
     }
 
     fn made(columns: &[Column<'_>]) -> Vec<(String, String)> {
