@@ -256,15 +256,17 @@ impl Pass<'_> {
     }
 }
 
-/// What a later pass must know of the last one.
+/// What must be known of the last pass.
 #[derive(Row, Deserialize)]
-struct LastPass {
-    generation: u32,
+pub(crate) struct LastPass {
+    /// Reference data in force: newer ones come into force with the next pass, for kept periods and for others alike.
+    pub(crate) generation: u32,
     #[serde(with = "clickhouse::serde::chrono::datetime64::millis::option")]
     complete_through: Option<DateTime<Utc>>,
 }
 
-async fn last_pass(store: &Store) -> Result<Option<LastPass>, Failure> {
+/// The last recorded pass; a scheduler makes many in one epoch.
+pub(crate) async fn last_pass(store: &Store) -> Result<Option<LastPass>, Failure> {
     let query =
         store.read().query("SELECT generation, complete_through FROM passes ORDER BY epoch DESC, finished_at DESC LIMIT 1");
     Ok(query.fetch_optional::<LastPass>().await.map_err(store.during("look for a finished pass"))?)

@@ -13,6 +13,7 @@ use chiso_schemas::store::{Store, check_schema, reference_of};
 use clickhouse::query::Query;
 
 use crate::failure::Failure;
+use crate::pass::{LastPass, last_pass};
 use crate::scope::{LEVELS, STEP_PERIODS_MAX, STEP_ROWS_MAX};
 use crate::sql::Scope;
 use row::ExportRow;
@@ -51,7 +52,7 @@ pub enum Format {
 /// A period, area or indicator that is not known, no pass yet, ClickHouse or the output failing.
 pub async fn run(store: &Store, selection: &Selection, format: Format, out: impl Write, place: &str) -> Result<(), Failure> {
     check_schema(store).await?;
-    let Some(generation) = rolled_up_generation(store).await? else {
+    let Some(LastPass { generation, .. }) = last_pass(store).await? else {
         return Err(Failure::Refused("nothing is rolled up yet; run chiso-rollup run --once".to_owned()));
     };
     let reference = reference_of(store, generation).await?;
@@ -126,12 +127,6 @@ impl Selection {
             .param("levels", &levels)
             .param("areas", &self.areas)
     }
-}
-
-/// The reference data of the last pass: newer ones come into force with the next, for kept periods and for others alike.
-async fn rolled_up_generation(store: &Store) -> Result<Option<u32>, Failure> {
-    let query = store.read().query("SELECT generation FROM passes ORDER BY epoch DESC LIMIT 1");
-    Ok(query.fetch_optional::<u32>().await.map_err(store.during("look for a finished pass"))?)
 }
 
 /// The labels of a calendar that have stored rows.
