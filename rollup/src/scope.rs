@@ -124,11 +124,10 @@ pub async fn reached_periods(store: &Store, carry_days_max: u32, kept: &[Period]
     let days: BTreeSet<NaiveDate> = days.into_iter().filter_map(NaiveDate::from_epoch_days).collect();
     let sql = "SELECT DISTINCT toString(calendar) AS calendar, toString(period) AS period FROM rollup_rows FINAL WHERE NOT gone";
     let stored = store.read().query(sql).fetch_all::<LabelRow>().await.map_err(store.during("list the periods with rows"))?;
-    let stored: BTreeSet<(String, String)> = stored.into_iter().map(|row| (row.calendar, row.period)).collect();
+    let stored: BTreeSet<Label> = stored.into_iter().map(|row| (row.calendar, row.period)).collect();
     let reached = |period: &&Period| {
         let carried = period.end.checked_sub_days(Days::new(u64::from(carry_days_max.saturating_sub(1)))).unwrap_or(period.start);
-        days.range(carried.min(period.start)..=period.end).next().is_some()
-            || stored.contains(&(period.calendar.to_string(), period.id.clone()))
+        days.range(carried.min(period.start)..=period.end).next().is_some() || stored.contains(&label(period))
     };
     Ok(kept.iter().filter(reached).cloned().collect())
 }

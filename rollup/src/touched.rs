@@ -30,10 +30,14 @@ pub async fn note(store: &Store, (generation, epoch): (u32, u32), batches: &[Uui
 /// ClickHouse does not answer.
 pub async fn forget(store: &Store, epoch: u32) -> Result<(), Failure> {
     for table in ["touched_rows", "step_wards"] {
-        let sql = format!("ALTER TABLE {table} DROP PARTITION {epoch}");
-        store.write().query_raw(&sql).execute().await.map_err(store.during(format!("empty {table}")))?;
+        drop_epoch(store, table, epoch).await?;
     }
     Ok(())
+}
+
+async fn drop_epoch(store: &Store, table: &str, epoch: u32) -> Result<(), Failure> {
+    let sql = format!("ALTER TABLE {table} DROP PARTITION {epoch}");
+    Ok(store.write().query_raw(&sql).execute().await.map_err(store.during(format!("empty {table}")))?)
 }
 
 /// Forgets what passes have left that ended in the middle. Not what is younger than an hour: a pass that is only paused would
@@ -43,15 +47,14 @@ pub async fn forget(store: &Store, epoch: u32) -> Result<(), Failure> {
 /// ClickHouse does not answer.
 pub async fn sweep(store: &Store) -> Result<(), Failure> {
     for table in ["touched_rows", "step_wards", "inherited"] {
-        let doing = format!("empty {table}");
         let sql = format!(
             "SELECT DISTINCT epoch FROM {table}
              WHERE epoch IN (SELECT epoch FROM claims WHERE claimed_at < now64(3) - INTERVAL 1 HOUR AND epoch < (SELECT max(epoch) FROM claims))"
         );
-        let epochs = store.read().query_raw(&sql).fetch_all::<u32>().await.map_err(store.during(doing.as_str()))?;
+        let epochs =
+            store.read().query_raw(&sql).fetch_all::<u32>().await.map_err(store.during(format!("look through {table}")))?;
         for epoch in epochs {
-            let sql = format!("ALTER TABLE {table} DROP PARTITION {epoch}");
-            store.write().query_raw(&sql).execute().await.map_err(store.during(doing.as_str()))?;
+            drop_epoch(store, table, epoch).await?;
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{TODAY, fact, small_world};
-use crate::harness::World;
+use crate::harness::{World, wait_until};
 
 /// More than the silence after which another takes over.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -54,14 +54,6 @@ impl Drop for Scheduler {
     }
 }
 
-fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
 /// States one more dossier of a day, ingests it, and waits until the year of the country counts that many.
 fn count(world: &World, number: u32) {
     let event = fact(&format!("d{number}"), "dossiers-received", "00101", "2025-08-20", serde_json::json!({ "value": 1 }));
@@ -69,7 +61,7 @@ fn count(world: &World, number: u32) {
     world.catch_up();
     let sql =
         "SELECT ifNull(toInt64(max(value)), 0) FROM rollups WHERE calendar = 'civil' AND period = '2025-Y' AND level = 'country'";
-    wait(&format!("{number} dossiers"), || world.number(sql) == i64::from(number));
+    wait_until(&format!("{number} dossiers"), PATIENCE, || world.number(sql) == i64::from(number));
 }
 
 #[test]
@@ -77,7 +69,7 @@ fn one_scheduler_works_and_another_takes_over_when_it_is_silent_or_stops() {
     let world = small_world("schedulers");
     let folder = tempfile::tempdir().unwrap();
     let first = Scheduler::start(&world, folder.path(), "first");
-    wait("the first leads", || first.leads());
+    wait_until("the first leads", PATIENCE, || first.leads());
     let second = Scheduler::start(&world, folder.path(), "second");
     count(&world, 1);
     assert!(!second.leads());
@@ -88,13 +80,15 @@ fn one_scheduler_works_and_another_takes_over_when_it_is_silent_or_stops() {
     count(&world, 2);
     assert!(second.leads());
     first.signal(Signal::SIGCONT);
-    wait("the first sees that it was replaced", || first.has_said("another scheduler has taken over"));
+    wait_until("the first sees that it was replaced", PATIENCE, || first.has_said("another scheduler has taken over"));
     count(&world, 3);
 
     // In good order: the other need not wait for silence.
     let begin = Instant::now();
     second.stop();
-    wait("the first leads again", || std::fs::read_to_string(&first.log).unwrap().matches("leading").count() == 2);
+    wait_until("the first leads again", PATIENCE, || {
+        std::fs::read_to_string(&first.log).unwrap().matches("leading").count() == 2
+    });
     assert!(begin.elapsed() < Duration::from_secs(12), "{:?}", begin.elapsed());
     count(&world, 4);
     let passes = || world.number("SELECT count() FROM passes WHERE rows > 0");
