@@ -9,6 +9,7 @@ pub mod sql;
 
 pub mod migrate;
 
+mod chores;
 pub mod claim;
 pub mod completeness;
 pub mod compaction;

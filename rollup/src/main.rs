@@ -62,11 +62,7 @@ async fn command(args: Args) -> Result<(), Failure> {
             compaction::after_pass(&store, &settings.ledger).await;
             print_summary(&summary)
         }
-        Command::Run { once: false, today } => {
-            let schedule =
-                Schedule { interval: Duration::from_millis(settings.rollup.interval_ms), ledger: settings.ledger, today };
-            scheduler::run(&store, schedule, stop_signal()?).await
-        }
+        Command::Run { once: false, today } => scheduler::run(&store, Schedule { settings, today }, stop_signal()?).await,
         Command::Status => status::status(&store, &mut std::io::stdout().lock()).await,
         Command::CompactLedger => print_summary(&compaction::run(&store, settings.ledger.keep_s).await?),
         Command::Export(args) => export_to(&store, args).await,

@@ -1,17 +1,17 @@
 //! `run`: one scheduler passes again and again, others stand by and take over when it falls silent.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use chiso_schemas::settings::Ledger;
+use chiso_schemas::settings::Settings;
 use chiso_schemas::store::{Store, check_schema};
 use chrono::{NaiveDate, TimeDelta};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::chores;
 use crate::claim::Claim;
-use crate::compaction;
 use crate::failure::Failure;
 use crate::lead::{self, BEAT_EVERY, Leader};
 use crate::pass::{Turn, changes};
@@ -25,16 +25,11 @@ const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How often `complete_through` alone is worth a record.
 const MOMENT_EVERY: TimeDelta = TimeDelta::seconds(10);
 
-/// How often it is looked whether the ledger has grown.
-const LEDGER_EVERY: Duration = Duration::from_secs(60);
-
 /// How `run` works.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// From the end of a pass to the next.
-    pub interval: Duration,
-    /// When the ledger is compacted.
-    pub ledger: Ledger,
+    /// Among others from the end of a pass to the next.
+    pub settings: Settings,
     /// The local day, if it is not that of the clock.
     pub today: Option<NaiveDate>,
 }
@@ -82,28 +77,25 @@ async fn turn(store: &Store, schedule: &Schedule, standing: &mut Option<Lead>) -
             }
             let Some(claim) = Claim::after(store, leader.epoch).await? else { return Ok(LOOK_EVERY) };
             info!(epoch = claim.epoch, "leading");
-            let lead = standing.insert(Lead::begin(store, claim));
+            let lead = standing.insert(Lead::begin(store, &schedule.settings, claim));
             touched::sweep(store).await?;
             lead
         }
     };
     changes(store, &mut lead.turn, schedule.today.unwrap_or_else(crate::local_day)).await?;
-    if lead.looked_at_ledger.is_none_or(|at| at.elapsed() >= LEDGER_EVERY) {
-        compaction::after_pass(store, &schedule.ledger).await;
-        lead.looked_at_ledger = Some(Instant::now());
-    }
-    Ok(schedule.interval)
+    Ok(Duration::from_millis(schedule.settings.rollup.interval_ms))
 }
 
-/// A scheduler that leads, with its signs of life.
+/// A scheduler that leads, with its signs of life and its chores.
 struct Lead {
     turn: Turn,
-    looked_at_ledger: Option<Instant>,
     beats: JoinHandle<()>,
+    chores: JoinHandle<()>,
 }
 
 impl Lead {
-    fn begin(store: &Store, claim: Claim) -> Self {
+    fn begin(store: &Store, settings: &Settings, claim: Claim) -> Self {
+        let chores = tokio::spawn(chores::run(store.clone(), settings.clone()));
         let store = Arc::new(store.clone());
         let beats = tokio::spawn(async move {
             loop {
@@ -113,7 +105,7 @@ impl Lead {
                 tokio::time::sleep(BEAT_EVERY).await;
             }
         });
-        Self { turn: Turn::new(claim, MOMENT_EVERY), looked_at_ledger: None, beats }
+        Self { turn: Turn::new(claim, MOMENT_EVERY), beats, chores }
     }
 
     /// Stops in good order, so that another need not wait.
@@ -126,5 +118,6 @@ impl Lead {
 impl Drop for Lead {
     fn drop(&mut self) {
         self.beats.abort();
+        self.chores.abort();
     }
 }

@@ -92,6 +92,10 @@ fn one_scheduler_works_and_another_takes_over_when_it_is_silent_or_stops() {
     assert!(begin.elapsed() < Duration::from_secs(12), "{:?}", begin.elapsed());
     count(&world, 4);
     let passes = || world.number("SELECT count() FROM passes WHERE rows > 0");
+    // Rows are seen before their pass is recorded.
+    wait_until("the last pass is recorded", PATIENCE, || {
+        world.number("SELECT toInt64(max(epoch)) FROM passes WHERE rows > 0") == 3
+    });
     let before = passes();
     first.stop();
     assert_eq!(passes(), before);

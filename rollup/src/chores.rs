@@ -1,0 +1,46 @@
+//! What a leading scheduler does beside its passes, each thing at its own pace. A chore that fails is tried again when it is
+//! due the next time; none holds up a pass, and each may be cut off anywhere.
+
+use std::time::{Duration, Instant};
+
+use chiso_schemas::settings::Settings;
+use chiso_schemas::store::Store;
+
+use crate::compaction;
+
+/// How often it is looked what is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether the ledger has grown.
+const LEDGER_EVERY: Duration = Duration::from_secs(60);
+
+/// Does what is due, one thing after the other, for ever.
+pub(crate) async fn run(store: Store, settings: Settings) {
+    let mut ledger = Pace::every(LEDGER_EVERY);
+    loop {
+        if ledger.is_due() {
+            compaction::after_pass(&store, &settings.ledger).await;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// When something is due again.
+struct Pace {
+    every: Duration,
+    last: Option<Instant>,
+}
+
+impl Pace {
+    /// Due at once, and then again and again.
+    fn every(every: Duration) -> Self {
+        Self { every, last: None }
+    }
+
+    fn is_due(&mut self) -> bool {
+        let is_due = self.last.is_none_or(|last| last.elapsed() >= self.every);
+        if is_due {
+            self.last = Some(Instant::now());
+        }
+        is_due
+    }
+}
