@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chiso_rollup::export::Format;
+use chiso_rollup::findings::FindingsArgs;
 use chiso_schemas::calendar::{CalendarId, day};
 use chiso_schemas::reference::Level;
 use chrono::NaiveDate;
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Status,
     /// Print rows of periods
     Export(ExportArgs),
+    /// List what people should look at
+    Findings(FindingsArgs),
 }
 
 #[derive(clap::Args)]

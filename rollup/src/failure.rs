@@ -52,6 +52,9 @@ pub enum Failure {
     /// Something else took over, or is not as the command needs it.
     #[error("{0}")]
     Refused(String),
+    /// What a check looked for is there; it is listed already.
+    #[error("{0}")]
+    Found(String),
     /// The result could not be written.
     #[error("cannot write {place}: {cause}")]
     Output {

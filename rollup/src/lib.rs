@@ -23,6 +23,7 @@ pub mod status;
 pub mod touched;
 
 pub mod export;
+pub mod findings;
 
 use chrono::{FixedOffset, NaiveDate, Utc};
 

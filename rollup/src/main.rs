@@ -11,7 +11,7 @@ use std::time::Duration;
 use chiso_rollup::export::{self, Selection};
 use chiso_rollup::failure::Failure;
 use chiso_rollup::scheduler::{self, Schedule};
-use chiso_rollup::{compaction, local_day, migrate, pass, status};
+use chiso_rollup::{compaction, findings, local_day, migrate, pass, status};
 use chiso_schemas::logging;
 use chiso_schemas::reference::Files;
 use chiso_schemas::settings::{Settings, key};
@@ -66,6 +66,7 @@ async fn command(args: Args) -> Result<(), Failure> {
         Command::Status => status::status(&store, &mut std::io::stdout().lock()).await,
         Command::CompactLedger => print_summary(&compaction::run(&store, settings.ledger.keep_s).await?),
         Command::Export(args) => export_to(&store, args).await,
+        Command::Findings(args) => findings::list(&store, &args, std::io::stdout().lock()).await,
     }
 }
 

@@ -196,3 +196,19 @@ AS
 SELECT indicator, calendar, period, area_id, scope, comparison, number
 FROM reference_targets FINAL WHERE generation = (SELECT max(generation) FROM generations)
 COMMENT 'target registry';
+
+CREATE OR REPLACE VIEW findings
+(
+    kind        LowCardinality(String)         COMMENT 'source_conflict, series_conflict, id_reused, record_moved, percent_mismatch, missing_report, jump, offset_gap or late_close',
+    subject     String                         COMMENT 'what it is about: indicator, unit, source, record, partition',
+    period      String                         COMMENT 'period or day that it is about; empty if it is about none',
+    detail      String                         COMMENT 'what was found, with the numbers',
+    first_seen  DateTime64(3, 'UTC')           COMMENT 'when it was found first',
+    last_seen   DateTime64(3, 'UTC')           COMMENT 'when it was found last; it is looked for again when something about it changes, and every night',
+    state       Enum8('open' = 1, 'settled' = 2) COMMENT 'open while it is found, settled when its cause is gone',
+    settled_at  Nullable(DateTime64(3, 'UTC')) COMMENT 'when its cause was gone; null while it is open'
+)
+AS
+SELECT kind, subject, period, detail, first_seen, last_seen, if(settled_at IS NULL, 'open', 'settled') AS state, settled_at
+FROM finding_log FINAL
+COMMENT 'what people should look at: one row a finding';

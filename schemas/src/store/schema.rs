@@ -20,6 +20,7 @@ pub const SCHEMA: &[(&str, &str)] = &files![
     "07_reference.sql",
     "08_passes.sql",
     "09_replayed.sql",
+    "11_findings.sql",
 ];
 
 /// The views that analysts read; every `migrate` makes them anew.
