@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chiso_schemas::outside::Trouble;
 use chiso_schemas::store::StoreError;
-use chrono::{DateTime, SecondsFormat, Utc};
 
 /// The state of a worker, reported by those who find it out and read by the HTTP server.
 #[derive(Debug)]
@@ -34,18 +34,6 @@ enum Stage {
     Working,
     Stopping,
 }
-
-/// Something that a dependency does not do.
-#[derive(Clone, Debug)]
-struct Trouble {
-    what: &'static str,
-    since: Instant,
-    since_date: DateTime<Utc>,
-    error: String,
-}
-
-/// ClickHouse's code for "no room on the disks".
-const DISK_FULL: u32 = 243;
 
 impl Health {
     /// A worker that starts. A turn of its pipeline takes at most `turn_max`; longer means that it hangs.
@@ -81,12 +69,7 @@ impl Health {
 
     /// ClickHouse did not do what it was asked, and is asked again.
     pub fn clickhouse_fails(&self, error: &StoreError) {
-        let what = match error.code() {
-            None => "ClickHouse is away",
-            Some(DISK_FULL) => "the disks of ClickHouse are full, waiting for room",
-            Some(_) => "ClickHouse refuses",
-        };
-        trouble(&mut self.state().clickhouse, what, error.to_string());
+        Trouble::note_clickhouse(&mut self.state().clickhouse, error);
     }
 
     /// ClickHouse has stored something.
@@ -96,7 +79,7 @@ impl Health {
 
     /// Kafka does not answer.
     pub fn kafka_fails(&self, error: &impl std::fmt::Display) {
-        trouble(&mut self.state().kafka, "Kafka is away", error.to_string());
+        Trouble::note(&mut self.state().kafka, "Kafka is away", error.to_string());
     }
 
     /// Kafka has answered.
@@ -107,8 +90,7 @@ impl Health {
     /// How long ClickHouse and Kafka have been in trouble; nothing where all is well.
     pub fn troubles(&self) -> [(&'static str, Duration); 2] {
         let state = self.state();
-        let long = |trouble: &Option<Trouble>| trouble.as_ref().map_or(Duration::ZERO, |trouble| trouble.since.elapsed());
-        [("clickhouse", long(&state.clickhouse)), ("kafka", long(&state.kafka))]
+        [("clickhouse", Trouble::lasts(state.clickhouse.as_ref())), ("kafka", Trouble::lasts(state.kafka.as_ref()))]
     }
 
     /// Whether the process does its work; if not, to start it again may help.
@@ -147,22 +129,12 @@ impl Health {
             Stage::Working => {}
         }
         for trouble in state.clickhouse.iter().chain(&state.kafka) {
-            let (what, seconds, error) = (trouble.what, trouble.since.elapsed().as_secs(), &trouble.error);
-            let since = trouble.since_date.to_rfc3339_opts(SecondsFormat::Secs, true);
-            add(&format!("{what} since {since} ({seconds} s): {error}"));
+            add(&trouble.to_string());
         }
         if let Err(reason) = live {
             add(&reason);
         }
         if reasons.is_empty() { Ok(()) } else { Err(reasons) }
-    }
-}
-
-/// Keeps since when, and says the latest error.
-fn trouble(place: &mut Option<Trouble>, what: &'static str, error: String) {
-    match place {
-        Some(known) => (known.what, known.error) = (what, error),
-        None => *place = Some(Trouble { what, since: Instant::now(), since_date: Utc::now(), error }),
     }
 }
 

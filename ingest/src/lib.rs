@@ -41,7 +41,6 @@ pub mod run;
 pub mod coverage;
 pub mod lag;
 pub mod decisions;
-pub mod http;
 pub mod summary;
 pub mod traces;
 pub mod check;

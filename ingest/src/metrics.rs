@@ -3,13 +3,13 @@
 
 mod fetching;
 mod partitions;
-mod process;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chiso_schemas::event::Reason;
+use chiso_schemas::outside::{Observed, ProcessMetrics};
 use chiso_schemas::store::StoreError;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -29,7 +29,6 @@ use crate::place::Place;
 use crate::start::Start;
 use fetching::Fetching;
 use partitions::Partitions;
-use process::ProcessMetrics;
 
 /// Why a batch was sealed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -225,19 +224,6 @@ impl Metrics {
         &self.health
     }
 
-    /// The page that Prometheus reads, in the text form of OpenMetrics.
-    pub fn page(&self) -> String {
-        self.ready.set(i64::from(self.health.ready().is_ok()));
-        for (dependency, trouble) in self.health.troubles() {
-            self.troubles.get_or_create(&[("dependency", dependency)]).set(trouble.as_secs_f64());
-        }
-        self.oldest_seconds.set(self.oldest_unstored().as_secs_f64());
-        let mut page = String::new();
-        // Writing into a string does not fail.
-        let _ = prometheus_client::encoding::text::encode(&mut page, &self.registry);
-        page
-    }
-
     /// Since when a message waits that is not stored; nothing if none does.
     pub fn oldest_unstored(&self) -> Duration {
         let held = now_ms().saturating_sub(self.holding_ms.load(Ordering::Relaxed));
@@ -369,6 +355,28 @@ impl Metrics {
     /// What librdkafka says of itself.
     pub fn fetching(&self, statistics: &Statistics) {
         self.fetching.renew(statistics);
+    }
+}
+
+impl Observed for Metrics {
+    fn page(&self) -> String {
+        self.ready.set(i64::from(self.health.ready().is_ok()));
+        for (dependency, trouble) in self.health.troubles() {
+            self.troubles.get_or_create(&[("dependency", dependency)]).set(trouble.as_secs_f64());
+        }
+        self.oldest_seconds.set(self.oldest_unstored().as_secs_f64());
+        let mut page = String::new();
+        // Writing into a string does not fail.
+        let _ = prometheus_client::encoding::text::encode(&mut page, &self.registry);
+        page
+    }
+
+    fn live(&self) -> Result<(), String> {
+        self.health.live()
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.health.ready()
     }
 }
 

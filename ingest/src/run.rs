@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use chiso_schemas::outside::serve;
 use chiso_schemas::settings::Settings;
 use chiso_schemas::store::{SchemaError, Store, check_schema};
 use rdkafka::error::KafkaError;
@@ -20,7 +21,6 @@ use crate::consume::Consumer;
 use crate::failure::Failure;
 use crate::goal::Goal;
 use crate::health::Health;
-use crate::http;
 use crate::insert::Insert;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -53,7 +53,7 @@ pub fn run(settings: &Settings, args: &RunArgs, runtime: &Handle, probe: Option<
     let drain_max = Duration::from_millis(settings.shutdown.drain_ms_max);
     let metrics = Arc::new(Metrics::new(Health::new(drain_max + TURN)));
     if let Some(listen) = settings.http.listen {
-        http::serve(runtime, listen, Arc::clone(&metrics))?;
+        runtime.block_on(serve(listen, Arc::clone(&metrics))).map_err(Failure::Usage)?;
     }
     let store = reach(settings, runtime)?;
     let generation = runtime.block_on(reference::load(&store))?;

@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use chiso_schemas::settings::Settings;
 use chiso_schemas::store::Store;
 
 use crate::compaction;
+use crate::failure::Failure;
+use crate::metrics::Metrics;
+use crate::scheduler::Schedule;
 
 /// How often it is looked what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -14,13 +16,22 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LEDGER_EVERY: Duration = Duration::from_secs(60);
 
 /// Does what is due, one thing after the other, for ever.
-pub(crate) async fn run(store: Store, settings: Settings) {
+pub(crate) async fn run(store: Store, schedule: Schedule) {
+    let Schedule { settings, metrics, .. } = schedule;
     let mut ledger = Pace::every(LEDGER_EVERY);
     loop {
         if ledger.is_due() {
-            compaction::after_pass(&store, &settings.ledger).await;
+            note(&metrics, "ledger", compaction::when_grown(&store, &settings.ledger).await);
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Counts how a chore has ended.
+fn note<T>(metrics: &Metrics, chore: &'static str, done: Result<T, Failure>) {
+    metrics.chore(chore, done.is_ok());
+    if let Err(error) = done {
+        tracing::warn!(chore, %error, "not done, tried again when it is due");
     }
 }
 

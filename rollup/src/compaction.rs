@@ -106,22 +106,16 @@ WHERE topic = ? AND incarnation = ? AND partition = ? AND lost_because = '' AND 
   AND (SELECT count() FROM ledger WHERE joined_by = toUUID(?) AND topic = ? AND incarnation = ? AND partition = ?
           AND from_offset = ? AND next_offset = ? AND observed_at = fromUnixTimestamp64Milli(toInt64(?), 'UTC')) > 0";
 
-/// After a pass: compacts the ledger if it has grown. Figures do not depend on it, so what fails here is a warning.
-pub async fn after_pass(store: &Store, settings: &settings::Ledger) {
-    let done = async {
-        if old_rows(store, cutoff(settings.keep_s)).await? > settings.rows_max {
-            run(store, settings.keep_s).await.map(Some)
-        } else {
-            Ok(None)
-        }
-    };
-    match done.await {
-        Ok(Some(Summary { rows_before, rows_after, joined })) => {
-            tracing::info!(rows_before, rows_after, joined, "ledger compacted");
-        }
-        Ok(None) => {}
-        Err(error) => tracing::warn!(%error, "ledger not compacted, the next pass tries again"),
+/// Compacts the ledger if it has grown. Figures do not depend on it.
+///
+/// # Errors
+/// As [`run`].
+pub async fn when_grown(store: &Store, settings: &settings::Ledger) -> Result<(), Failure> {
+    if old_rows(store, cutoff(settings.keep_s)).await? > settings.rows_max {
+        let Summary { rows_before, rows_after, joined } = run(store, settings.keep_s).await?;
+        tracing::info!(rows_before, rows_after, joined, "ledger compacted");
     }
+    Ok(())
 }
 
 /// Joins rows that are older than `keep_s` seconds.

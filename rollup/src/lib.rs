@@ -10,6 +10,9 @@ pub mod sql;
 pub mod migrate;
 
 mod chores;
+mod health;
+mod watch;
+pub mod metrics;
 pub mod claim;
 pub mod completeness;
 pub mod compaction;

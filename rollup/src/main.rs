@@ -6,13 +6,16 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chiso_rollup::export::{self, Selection};
 use chiso_rollup::failure::Failure;
+use chiso_rollup::metrics::Metrics;
 use chiso_rollup::scheduler::{self, Schedule};
 use chiso_rollup::{compaction, findings, local_day, migrate, pass, status};
 use chiso_schemas::logging;
+use chiso_schemas::outside::serve;
 use chiso_schemas::reference::Files;
 use chiso_schemas::settings::{Settings, key};
 use chiso_schemas::store::Store;
@@ -47,6 +50,10 @@ async fn command(args: Args) -> Result<(), Failure> {
         return Err(Failure::Usage(Args::command().render_help().to_string()));
     };
     logging::init(&settings.log).map_err(|error| Failure::Usage(format!("cannot start logging: {error}")))?;
+    let metrics = Metrics::new();
+    if let (Command::Run { once: false, .. }, Some(listen)) = (&command, settings.http.listen) {
+        serve(listen, Arc::new(metrics.clone())).await.map_err(Failure::Usage)?;
+    }
     let store = Store::new(&settings.clickhouse)?;
     store.reachable(REACH_WITHIN).await?;
     match command {
@@ -59,10 +66,14 @@ async fn command(args: Args) -> Result<(), Failure> {
         }
         Command::Run { once: true, today } => {
             let summary = pass::run(&store, today.unwrap_or_else(local_day)).await?;
-            compaction::after_pass(&store, &settings.ledger).await;
+            if let Err(error) = compaction::when_grown(&store, &settings.ledger).await {
+                tracing::warn!(%error, "ledger not compacted, the next pass tries again");
+            }
             print_summary(&summary)
         }
-        Command::Run { once: false, today } => scheduler::run(&store, Schedule { settings, today }, stop_signal()?).await,
+        Command::Run { once: false, today } => {
+            scheduler::run(&store, Schedule { settings, today, metrics }, stop_signal()?).await
+        }
         Command::Status => status::status(&store, &mut std::io::stdout().lock()).await,
         Command::CompactLedger => print_summary(&compaction::run(&store, settings.ledger.keep_s).await?),
         Command::Export(args) => export_to(&store, args).await,

@@ -1,12 +1,12 @@
 //! `run`: one scheduler passes again and again, others stand by and take over when it falls silent.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chiso_schemas::settings::Settings;
 use chiso_schemas::store::{Store, check_schema};
 use chrono::{NaiveDate, TimeDelta};
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
@@ -14,8 +14,9 @@ use crate::chores;
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::lead::{self, BEAT_EVERY, Leader};
+use crate::metrics::Metrics;
 use crate::pass::{Turn, changes};
-use crate::touched;
+use crate::{touched, watch};
 
 /// Between two looks of one that stands by.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -32,14 +33,18 @@ pub struct Schedule {
     pub settings: Settings,
     /// The local day, if it is not that of the clock.
     pub today: Option<NaiveDate>,
+    /// What happens is told here.
+    pub metrics: Metrics,
 }
 
 /// Works until `stop` says so. A pass that is being made is finished first.
 ///
 /// # Errors
 /// The tables or the reference data are not what this program can work with. That ClickHouse does not answer is waited for.
-pub async fn run(store: &Store, schedule: Schedule, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
+pub async fn run(store: &Store, schedule: Schedule, mut stop: Receiver<bool>) -> Result<(), Failure> {
     check_schema(store).await?;
+    let _watch = Watch(tokio::spawn(watch::run(store.clone(), schedule.metrics.clone())));
+    tokio::spawn(tell_stop(stop.clone(), schedule.metrics.clone()));
     let mut standing = None;
     while !*stop.borrow() {
         let epoch = standing.as_ref().map(|lead: &Lead| lead.turn.claim.epoch);
@@ -48,11 +53,13 @@ pub async fn run(store: &Store, schedule: Schedule, mut stop: watch::Receiver<bo
             Ok(pause) => pause,
             Err(Failure::Superseded { last, .. }) => {
                 warn!(epoch, last, "another scheduler has taken over, standing by");
+                schedule.metrics.superseded();
                 standing = None;
                 LOOK_EVERY
             }
             Err(error) if error.may_pass() => {
                 warn!(%error, "no pass now, trying again");
+                schedule.metrics.pass_failed(&error);
                 AGAIN_AFTER
             }
             Err(error) => return Err(error),
@@ -66,24 +73,44 @@ pub async fn run(store: &Store, schedule: Schedule, mut stop: watch::Receiver<bo
     Ok(())
 }
 
+/// Says that this scheduler stops as soon as it is asked to: a pass may take its time.
+async fn tell_stop(mut stop: Receiver<bool>, metrics: Metrics) {
+    if stop.wait_for(|stop| *stop).await.is_ok() {
+        metrics.stops();
+    }
+}
+
 /// Passes once if this scheduler leads, or looks whether it may; says how long to wait then.
 async fn turn(store: &Store, schedule: &Schedule, standing: &mut Option<Lead>) -> Result<Duration, Failure> {
     let lead = match standing {
         Some(lead) => lead,
         None => {
             let leader = Leader::of(store).await?;
-            if !leader.is_gone() {
+            let claim = if leader.is_gone() { Claim::after(store, leader.epoch).await? } else { None };
+            let Some(claim) = claim else {
+                schedule.metrics.leads(None);
                 return Ok(LOOK_EVERY);
-            }
-            let Some(claim) = Claim::after(store, leader.epoch).await? else { return Ok(LOOK_EVERY) };
+            };
             info!(epoch = claim.epoch, "leading");
-            let lead = standing.insert(Lead::begin(store, &schedule.settings, claim));
+            schedule.metrics.leads(Some(claim.epoch));
+            let lead = standing.insert(Lead::begin(store, schedule, claim));
             touched::sweep(store).await?;
             lead
         }
     };
-    changes(store, &mut lead.turn, schedule.today.unwrap_or_else(crate::local_day)).await?;
+    let begun = Instant::now();
+    let summary = changes(store, &mut lead.turn, schedule.today.unwrap_or_else(crate::local_day)).await?;
+    schedule.metrics.passed(&summary, begun.elapsed());
     Ok(Duration::from_millis(schedule.settings.rollup.interval_ms))
+}
+
+/// Looks what waits, until it is dropped.
+struct Watch(JoinHandle<()>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// A scheduler that leads, with its signs of life and its chores.
@@ -94,8 +121,8 @@ struct Lead {
 }
 
 impl Lead {
-    fn begin(store: &Store, settings: &Settings, claim: Claim) -> Self {
-        let chores = tokio::spawn(chores::run(store.clone(), settings.clone()));
+    fn begin(store: &Store, schedule: &Schedule, claim: Claim) -> Self {
+        let chores = tokio::spawn(chores::run(store.clone(), schedule.clone()));
         let store = Arc::new(store.clone());
         let beats = tokio::spawn(async move {
             loop {

@@ -7,3 +7,5 @@ pub mod reference;
 pub mod settings;
 pub mod store;
 pub mod logging;
+#[cfg(feature = "outside")]
+pub mod outside;

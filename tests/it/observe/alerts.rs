@@ -144,7 +144,7 @@ fn the_commands_of_the_runbook_work() {
         for block in commands(&page) {
             let mut bash = Command::new("bash");
             bash.args(["-euc", &format!("{}\n{block}", setup[0])]).env("PATH", &path);
-            bash.env("WORKER", format!("http://{}", watched.address));
+            bash.env("WORKER", format!("http://{}", watched.site.0));
             for (name, value) in world.command("chiso-ingest", &[]).get_envs() {
                 bash.env(name, value.unwrap());
             }

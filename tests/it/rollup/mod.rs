@@ -15,17 +15,18 @@ mod schema;
 use serde_json::{Value, json};
 
 use crate::harness::{World, small_country};
+pub(crate) use schedulers::Scheduler;
 
 /// By this day every period of the facts below has begun.
-const TODAY: &str = "2026-02-10";
+pub(crate) const TODAY: &str = "2026-02-10";
 
 /// A world of the small country.
-fn small_world(name: &str) -> World {
+pub(crate) fn small_world(name: &str) -> World {
     World::with_reference(name, 2, &small_country())
 }
 
 /// A small country with facts ingested and rolled up.
-fn small_world_with(name: &str, facts: &[String]) -> World {
+pub(crate) fn small_world_with(name: &str, facts: &[String]) -> World {
     let world = small_world(name);
     world.publish_events(facts);
     world.process(TODAY);
@@ -34,7 +35,7 @@ fn small_world_with(name: &str, facts: &[String]) -> World {
 
 /// An event in structured mode: stated by the one-stop system at 10:00 of its day, unless `more` says otherwise. `more` holds
 /// data fields, and `source` and `time`.
-fn fact(id: &str, indicator: &str, ward: &str, date: &str, more: Value) -> String {
+pub(crate) fn fact(id: &str, indicator: &str, ward: &str, date: &str, more: Value) -> String {
     let mut data = json!({ "indicator": indicator, "ward": ward, "date": date });
     let mut event = json!({
         "specversion": "1.0", "id": id, "source": "urn:vn:one-stop", "type": "vn.chiso.indicator.updated.v1",
@@ -49,7 +50,7 @@ fn fact(id: &str, indicator: &str, ward: &str, date: &str, more: Value) -> Strin
 }
 
 /// One line for each row of an export: some columns, separated by spaces, absent ones as `-`.
-fn columns(csv: &str, names: &[&str]) -> Vec<String> {
+pub(crate) fn columns(csv: &str, names: &[&str]) -> Vec<String> {
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let header = reader.headers().unwrap().clone();
     let place = |name: &&str| header.iter().position(|column| column == *name).unwrap();

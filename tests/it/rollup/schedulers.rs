@@ -14,35 +14,46 @@ use crate::harness::{World, wait_until};
 /// More than the silence after which another takes over.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-struct Scheduler {
+/// A `chiso-rollup run` that shows its metrics on a free port.
+pub(crate) struct Scheduler {
     child: Child,
     log: PathBuf,
 }
 
 impl Scheduler {
-    fn start(world: &World, folder: &Path, name: &str) -> Self {
+    pub(crate) fn start(world: &World, folder: &Path, name: &str) -> Self {
+        Self::every(world, folder, name, "100")
+    }
+
+    /// One that waits so many milliseconds between passes.
+    pub(crate) fn every(world: &World, folder: &Path, name: &str, interval_ms: &str) -> Self {
         let log = folder.join(name);
         let mut command = world.command("chiso-rollup", &["run", "--today", TODAY]);
-        command.env("CHISO__ROLLUP__INTERVAL_MS", "100").stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        command.env("CHISO__ROLLUP__INTERVAL_MS", interval_ms).env("CHISO__HTTP__LISTEN", "127.0.0.1:0");
+        command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
         Self { child: command.spawn().unwrap(), log }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
 
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
     fn has_said(&self, text: &str) -> bool {
-        std::fs::read_to_string(&self.log).unwrap().contains(text)
+        self.log().contains(text)
     }
 
     fn leads(&self) -> bool {
         self.has_said("leading")
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.signal(Signal::SIGTERM);
         let ended = self.child.wait().unwrap();
-        assert!(ended.success(), "{ended}: {}", std::fs::read_to_string(&self.log).unwrap());
+        assert!(ended.success(), "{ended}: {}", self.log());
     }
 }
 
@@ -86,9 +97,7 @@ fn one_scheduler_works_and_another_takes_over_when_it_is_silent_or_stops() {
     // In good order: the other need not wait for silence.
     let begin = Instant::now();
     second.stop();
-    wait_until("the first leads again", PATIENCE, || {
-        std::fs::read_to_string(&first.log).unwrap().matches("leading").count() == 2
-    });
+    wait_until("the first leads again", PATIENCE, || first.log().matches("leading").count() == 2);
     assert!(begin.elapsed() < Duration::from_secs(12), "{:?}", begin.elapsed());
     count(&world, 4);
     let passes = || world.number("SELECT count() FROM passes WHERE rows > 0");

@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 /// Memory, processor time, files and threads of this process.
 #[derive(Debug)]
-pub(super) struct ProcessMetrics;
+pub struct ProcessMetrics;
 
 /// One reading.
 struct Reading {
@@ -23,7 +23,7 @@ struct Reading {
     files_max: u64,
 }
 
-/// Nothing where `/proc` cannot be read: metrics never disturb the worker.
+/// Nothing where `/proc` cannot be read: metrics never disturb the work.
 fn read() -> Option<Reading> {
     let process = Process::myself().ok()?;
     let stat = process.stat().ok()?;
