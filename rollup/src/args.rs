@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use chiso_rollup::arguments::{parse_calendar, parse_day, parse_level};
 use chiso_rollup::export::Format;
 use chiso_rollup::findings::FindingsArgs;
-use chiso_schemas::calendar::{CalendarId, day};
+use chiso_rollup::report::args::ReportArgs;
+use chiso_schemas::calendar::CalendarId;
 use chiso_schemas::reference::Level;
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// List what people should look at
     Findings(FindingsArgs),
+    /// Close reports, restate closed ones, show their versions and what differs
+    Report(ReportArgs),
 }
 
 #[derive(clap::Args)]
@@ -77,16 +81,4 @@ pub(crate) struct ExportArgs {
     /// File to write; it appears when it is whole [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-}
-
-fn parse_day(text: &str) -> Result<NaiveDate, String> {
-    day(text).ok_or_else(|| "write a day as YYYY-MM-DD, from 1900-01-01 to 2299-12-31".to_owned())
-}
-
-fn parse_calendar(text: &str) -> Result<CalendarId, String> {
-    CalendarId::from_id(text).ok_or_else(|| "the calendars are civil and legal".to_owned())
-}
-
-fn parse_level(text: &str) -> Result<Level, String> {
-    Level::from_word(text).ok_or_else(|| "the levels are ward, district, province and country".to_owned())
 }

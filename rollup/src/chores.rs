@@ -5,23 +5,35 @@ use std::time::{Duration, Instant};
 
 use chiso_schemas::store::Store;
 
-use crate::compaction;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
+use crate::report::chore::Reports;
 use crate::scheduler::Schedule;
+use crate::{compaction, moment_of};
 
 /// How often it is looked what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked whether the ledger has grown.
 const LEDGER_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked which reports are due.
+const REPORTS_EVERY: Duration = Duration::from_secs(5);
 
 /// Does what is due, one thing after the other, for ever.
 pub(crate) async fn run(store: Store, schedule: Schedule) {
-    let Schedule { settings, metrics, .. } = schedule;
+    let Schedule { settings, metrics, today } = schedule;
     let mut ledger = Pace::every(LEDGER_EVERY);
+    let (mut due, mut reports) = (Pace::every(REPORTS_EVERY), Reports::default());
     loop {
         if ledger.is_due() {
             note(&metrics, "ledger", compaction::when_grown(&store, &settings.ledger).await);
+        }
+        if due.is_due() {
+            let looked = reports.look(&store, moment_of(today)).await;
+            if let Ok(looked) = &looked {
+                metrics.reports_closed(looked.closed);
+                metrics.reports_late(looked.late.len() as u64);
+            }
+            note(&metrics, "reports", looked);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -25,10 +25,13 @@ pub mod scope;
 pub mod status;
 pub mod touched;
 
+pub mod arguments;
 pub mod export;
 pub mod findings;
+pub mod report;
 
-use chrono::{FixedOffset, NaiveDate, Utc};
+use chiso_schemas::reference::local_moment;
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 
 /// Local time of the contract: UTC+07:00 at every date.
 const LOCAL_OFFSET_SECONDS: i32 = 7 * 3600;
@@ -37,4 +40,11 @@ const LOCAL_OFFSET_SECONDS: i32 = 7 * 3600;
 pub fn local_day() -> NaiveDate {
     let now = Utc::now();
     FixedOffset::east_opt(LOCAL_OFFSET_SECONDS).map_or_else(|| now.date_naive(), |offset| now.with_timezone(&offset).date_naive())
+}
+
+/// Now, or the present time of another local day.
+pub fn moment_of(today: Option<NaiveDate>) -> DateTime<Utc> {
+    let now = Utc::now();
+    let time = FixedOffset::east_opt(LOCAL_OFFSET_SECONDS).map(|offset| now.with_timezone(&offset).time());
+    today.zip(time).and_then(|(day, time)| local_moment(day, time)).unwrap_or(now)
 }

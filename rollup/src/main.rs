@@ -13,7 +13,7 @@ use chiso_rollup::export::{self, Selection};
 use chiso_rollup::failure::Failure;
 use chiso_rollup::metrics::Metrics;
 use chiso_rollup::scheduler::{self, Schedule};
-use chiso_rollup::{compaction, findings, local_day, migrate, pass, status};
+use chiso_rollup::{compaction, findings, local_day, migrate, pass, report, status};
 use chiso_schemas::logging;
 use chiso_schemas::outside::serve;
 use chiso_schemas::reference::Files;
@@ -78,6 +78,7 @@ async fn command(args: Args) -> Result<(), Failure> {
         Command::CompactLedger => print_summary(&compaction::run(&store, settings.ledger.keep_s).await?),
         Command::Export(args) => export_to(&store, args).await,
         Command::Findings(args) => findings::list(&store, &args, std::io::stdout().lock()).await,
+        Command::Report(args) => report::args::run(&store, args, std::io::stdout()).await,
     }
 }
 

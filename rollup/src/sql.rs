@@ -19,7 +19,7 @@ const AREAS: &str = include_str!("../sql/areas.sql");
 /// Keys of the rows that marks touch; an `INSERT`.
 const TOUCHED: &str = include_str!("../sql/touched.sql");
 /// Columns of `rollup_rows` that [`AREAS`] gives, in its order.
-const COLUMNS: &str = "calendar, period, period_start, period_end, level, area_code, area_id, area_name, indicator, kind, value, numerator, \
+pub(crate) const COLUMNS: &str = "calendar, period, period_start, period_end, level, area_code, area_id, area_name, indicator, kind, value, numerator, \
      denominator, percent, stated_percent, as_of, carried, approximate, qualified, records, source_set, wards_reporting, \
      wards_percent_only, wards_expected, target, status";
 /// Columns of `ward_rows`, as [`WARDS`] gives them and the table `step_wards` keeps them.
@@ -224,7 +224,8 @@ fn replacing(rows: &str, stored: &str) -> String {
     )
 }
 
-fn with_settings(query: Query) -> Query {
+/// The settings that the SQL of rows relies on.
+pub(crate) fn with_settings(query: Query) -> Query {
     SETTINGS.iter().fold(query, |query, (name, value)| query.with_setting(*name, *value))
 }
 

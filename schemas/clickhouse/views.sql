@@ -119,6 +119,92 @@ FROM rollup_rows FINAL
 WHERE NOT gone
 COMMENT 'figures of kept periods: one row a calendar, period, level, area and indicator';
 
+CREATE OR REPLACE VIEW report_versions
+(
+    calendar          LowCardinality(String)         COMMENT 'civil or legal',
+    period            LowCardinality(String)         COMMENT 'period id',
+    period_end        Date32                         COMMENT 'last day of the period',
+    level             LowCardinality(String)         COMMENT 'level of the area',
+    area_id           LowCardinality(String)         COMMENT 'unit id of the area, VN for the country',
+    version           UInt32                         COMMENT '1 for the close, then one more for each restatement',
+    replaces          UInt32                         COMMENT 'the version before it, 0 for the first',
+    state             LowCardinality(String)         COMMENT 'closed for the first version, restated for later ones',
+    latest            Bool                           COMMENT 'no later version has replaced it',
+    closed_at         DateTime64(3, 'UTC')           COMMENT 'when, by the clock of the server',
+    closed_by         LowCardinality(String)         COMMENT 'scheduler, or the account of whoever gave the command',
+    because           LowCardinality(String)         COMMENT 'schedule, command or restatement',
+    incomplete        Bool                           COMMENT 'forced before the data had reached the moment that the report waits for',
+    due_at            Nullable(DateTime64(3, 'UTC')) COMMENT 'when the schedule wanted it; null if it was not scheduled',
+    complete_through  Nullable(DateTime64(3, 'UTC')) COMMENT 'every message that lay in Kafka at that moment is in it; null if a partition was never read',
+    generation        UInt32                         COMMENT 'generation of the reference data',
+    rows              UInt64                         COMMENT 'rows of the version; 0 if the area had none',
+    sha256            String                         COMMENT 'SHA-256 in hex of what report show --format csv prints of it',
+    stage             UUID                           COMMENT 'close that staged its rows'
+)
+AS
+SELECT calendar, period, period_end, level, area_id, version, version - 1 AS replaces, if(version = 1, 'closed', 'restated') AS state,
+       version = max(version) OVER (PARTITION BY calendar, period, area_id) AS latest, closed_at, closed_by, because, incomplete, due_at,
+       complete_through, generation, rows, sha256, stage
+FROM
+(
+    SELECT *, _block_number AS place FROM report_claims
+    -- The first that ClickHouse took: it was seen, so no later one may replace it.
+    ORDER BY place LIMIT 1 BY calendar, period, area_id, version
+)
+COMMENT 'versions of closed reports: one row a calendar, period, area and version';
+
+CREATE OR REPLACE VIEW reports
+(
+    calendar            LowCardinality(String)     COMMENT 'civil or legal',
+    period              LowCardinality(String)     COMMENT 'period id, for instance 2025-H2',
+    period_start        Date32                     COMMENT 'first day of the period; 1900-01-01 if that is earlier',
+    period_end          Date32                     COMMENT 'last day of the period',
+    level               Enum8('ward' = 1, 'district' = 2, 'province' = 3, 'country' = 4) COMMENT 'level of the area',
+    area_code           LowCardinality(String)     COMMENT 'code of the area, valid on period_end',
+    area_id             LowCardinality(String)     COMMENT 'unit id of the area, VN for the country',
+    area_name           LowCardinality(String)     COMMENT 'name of the area on period_end',
+    indicator           LowCardinality(String)     COMMENT 'indicator code',
+    kind                LowCardinality(String)     COMMENT 'flow, flow_ratio, stock or stock_ratio',
+    value               Nullable(Decimal(38, 6))   COMMENT 'number of a flow or stock',
+    numerator           Nullable(Decimal(38, 6))   COMMENT 'upper part of a ratio',
+    denominator         Nullable(Decimal(38, 6))   COMMENT 'lower part of a ratio',
+    percent             Nullable(Decimal(76, 2))   COMMENT '100 * numerator / denominator, half up; never 100 or 0 by rounding; null if the denominator is 0',
+    stated_percent      Nullable(Decimal(38, 6))   COMMENT 'ward only: percent stated by a source that knows no parts',
+    as_of               Nullable(Date32)           COMMENT 'greatest date of a counted fact',
+    carried             Bool                       COMMENT 'a counted state is older than the period',
+    approximate         Bool                       COMMENT 'a counted fact came through a divided predecessor',
+    qualified           Bool                       COMMENT 'a counted fact has a qualifier other than exact',
+    records             UInt64                     COMMENT 'effective records counted',
+    sources             UInt64                     COMMENT 'distinct sources counted',
+    wards_reporting     UInt32                     COMMENT 'wards of the area with a number',
+    wards_percent_only  UInt32                     COMMENT 'wards of the area with a stated percent only',
+    wards_expected      UInt32                     COMMENT 'wards of the area valid on period_end',
+    target              Nullable(Decimal(38, 6))   COMMENT 'number of the target that applies',
+    status              Enum8('' = 0, 'met' = 1, 'not_met' = 2) COMMENT 'met or not_met; empty if there is no target or nothing to compare',
+    version             UInt32                     COMMENT 'version of the report of this area: 1 for the close, then one more for each restatement',
+    state               LowCardinality(String)     COMMENT 'closed for the first version, restated for later ones; what is open has no row here',
+    latest              Bool                       COMMENT 'no later version has replaced it',
+    closed_at           DateTime64(3, 'UTC')       COMMENT 'when the version was frozen',
+    closed_by           LowCardinality(String)     COMMENT 'scheduler, or the account of whoever gave the command',
+    because             LowCardinality(String)     COMMENT 'schedule, command or restatement',
+    incomplete          Bool                       COMMENT 'forced before the data had reached the moment that the report waits for',
+    complete_through    Nullable(DateTime64(3, 'UTC')) COMMENT 'every message that lay in Kafka at that moment is in this row, refused, or a repeat',
+    generation          UInt32                     COMMENT 'generation of the reference data',
+    sha256              String                     COMMENT 'SHA-256 in hex of what report show --format csv prints of the version'
+)
+AS
+SELECT report_rows.calendar AS calendar, report_rows.period AS period, period_start, report_rows.period_end AS period_end, report_rows.level AS level,
+       area_code, report_rows.area_id AS area_id, area_name, indicator, kind, value, numerator, denominator, percent, stated_percent, as_of, carried,
+       approximate, qualified, records, length(source_set) AS sources, wards_reporting, wards_percent_only, wards_expected, target, status,
+       versions.version AS version, versions.state AS state, versions.latest AS latest, versions.closed_at AS closed_at,
+       versions.closed_by AS closed_by, versions.because AS because, versions.incomplete AS incomplete,
+       versions.complete_through AS complete_through, versions.generation AS generation, versions.sha256 AS sha256
+FROM report_rows
+INNER JOIN report_versions AS versions
+    ON report_rows.calendar = versions.calendar AND report_rows.period = versions.period AND report_rows.area_id = versions.area_id
+    AND report_rows.stage = versions.stage
+COMMENT 'closed reports: one row a version, calendar, period, level, area and indicator';
+
 CREATE OR REPLACE VIEW indicators
 (
     code                 LowCardinality(String)  COMMENT 'indicator code',

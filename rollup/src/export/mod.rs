@@ -1,8 +1,8 @@
 //! `export`: the rows of contract section 6 for any period, as CSV, JSON or a table for a terminal.
 
-mod row;
+pub(crate) mod row;
 mod table;
-mod write;
+pub(crate) mod write;
 
 use std::collections::HashSet;
 use std::io::Write;

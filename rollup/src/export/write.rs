@@ -51,8 +51,17 @@ const COLUMNS: [Column; 26] = [
     ("status", Form::Optional, |row| row.status.clone()),
 ];
 
+/// Columns that say which row it is.
+const KEYS: [&str; 9] =
+    ["calendar", "period", "period_start", "period_end", "level", "area_code", "area_id", "indicator", "kind"];
+
+/// The columns that may differ between two states of one row, as text.
+pub(crate) fn fields(row: &ExportRow) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    COLUMNS.iter().filter(|(name, ..)| !KEYS.contains(name)).map(|(name, _, text)| (*name, text(row)))
+}
+
 /// Writes rows one by one.
-pub(super) enum Writer<W: Write> {
+pub(crate) enum Writer<W: Write> {
     Csv(Box<csv::Writer<W>>),
     Json { out: BufWriter<W>, first: bool },
     Table { out: W, table: Box<Table> },
@@ -60,7 +69,7 @@ pub(super) enum Writer<W: Write> {
 
 impl<W: Write> Writer<W> {
     /// Writes what stands before the first row.
-    pub(super) fn begin(format: Format, out: W) -> Result<Self> {
+    pub(crate) fn begin(format: Format, out: W) -> Result<Self> {
         match format {
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
@@ -76,7 +85,7 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    pub(super) fn row(&mut self, row: &ExportRow) -> Result<()> {
+    pub(crate) fn row(&mut self, row: &ExportRow) -> Result<()> {
         match self {
             Self::Csv(writer) => Ok(writer.write_record(COLUMNS.iter().map(|(.., text)| text(row)))?),
             Self::Json { out, first } => {
@@ -95,7 +104,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes what stands after the last row.
-    pub(super) fn end(self) -> Result<()> {
+    pub(crate) fn end(self) -> Result<()> {
         match self {
             Self::Csv(mut writer) => writer.flush(),
             Self::Json { mut out, .. } => {

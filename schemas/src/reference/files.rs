@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+
+/// How many files there are.
+const COUNT: usize = 9;
 
 /// The files of reference data, in the order in which faults are listed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -23,12 +27,25 @@ pub enum File {
     Sources,
     /// The target registry.
     Targets,
+    /// Days off, and days worked for them.
+    Holidays,
+    /// When reports are closed.
+    Schedule,
 }
 
 impl File {
     /// All files.
-    pub const ALL: [Self; 7] =
-        [Self::Calendars, Self::Indicators, Self::Units, Self::Lineage, Self::Renames, Self::Sources, Self::Targets];
+    pub const ALL: [Self; COUNT] = [
+        Self::Calendars,
+        Self::Indicators,
+        Self::Units,
+        Self::Lineage,
+        Self::Renames,
+        Self::Sources,
+        Self::Targets,
+        Self::Holidays,
+        Self::Schedule,
+    ];
 
     /// Its path inside the reference directory; also its name in ClickHouse.
     pub const fn path(self) -> &'static str {
@@ -40,6 +57,8 @@ impl File {
             Self::Renames => "admin-units/renames.csv",
             Self::Sources => "sources.csv",
             Self::Targets => "targets.csv",
+            Self::Holidays => "holidays.csv",
+            Self::Schedule => "report-schedule.csv",
         }
     }
 
@@ -52,6 +71,17 @@ impl File {
             Self::Renames => include_str!("../../reference/admin-units/renames.csv"),
             Self::Sources => include_str!("../../reference/sources.csv"),
             Self::Targets => include_str!("../../reference/targets.csv"),
+            Self::Holidays => include_str!("../../reference/holidays.csv"),
+            Self::Schedule => include_str!("../../reference/report-schedule.csv"),
+        }
+    }
+
+    /// What stands for a file that need not be there: no holidays, and no report that is closed by itself.
+    const fn absent(self) -> Option<&'static str> {
+        match self {
+            Self::Holidays => Some("day,kind,name_vi,basis\n"),
+            Self::Schedule => Some("calendar,period,levels,grace,grace_days,time,from,name_vi\n"),
+            _ => None,
         }
     }
 }
@@ -64,13 +94,13 @@ impl fmt::Display for File {
 
 /// The text of every reference file: one state of the reference data, not yet checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Files([Cow<'static, str>; 7]);
+pub struct Files([Cow<'static, str>; COUNT]);
 
 /// Reference files that cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
     /// A file of the directory is missing or no text.
-    #[error("cannot read reference file {}: {cause}; the directory must hold {}", path.display(), listed(&File::ALL))]
+    #[error("cannot read reference file {}: {cause}; the directory must hold {}", path.display(), listed(&required()))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -80,6 +110,10 @@ pub enum FilesError {
     /// The store lacks parts of the reference data.
     #[error("the stored reference data lack {}; run chiso-rollup migrate to store them again", listed(.0))]
     Missing(Vec<File>),
+}
+
+fn required() -> Vec<File> {
+    File::ALL.into_iter().filter(|file| file.absent().is_none()).collect()
 }
 
 fn listed(files: &[File]) -> String {
@@ -100,7 +134,11 @@ impl Files {
         let mut files = Self::embedded();
         for file in File::ALL {
             let path = dir.join(file.path());
-            let text = std::fs::read_to_string(&path).map_err(|cause| FilesError::Unreadable { path, cause })?;
+            let text = match (std::fs::read_to_string(&path), file.absent()) {
+                (Ok(text), _) => text,
+                (Err(cause), Some(absent)) if cause.kind() == ErrorKind::NotFound => absent.to_owned(),
+                (Err(cause), _) => return Err(FilesError::Unreadable { path, cause }),
+            };
             files.set(file, text);
         }
         Ok(files)
@@ -114,7 +152,7 @@ impl Files {
         let mut files = Self::embedded();
         let mut missing = Vec::new();
         for file in File::ALL {
-            match part(file.path()) {
+            match part(file.path()).or_else(|| file.absent().map(str::to_owned)) {
                 Some(text) => files.set(file, text),
                 None => missing.push(file),
             }

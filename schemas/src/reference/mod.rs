@@ -5,10 +5,12 @@ mod calendars;
 mod dimensions;
 mod faults;
 mod files;
+mod holidays;
 mod indicators;
 mod lineage;
 mod paths;
 mod renames;
+mod schedule;
 mod sources;
 mod table;
 mod targets;
@@ -24,9 +26,11 @@ pub use areas::Expected;
 pub use dimensions::Allowed;
 pub use faults::{Fault, Faults, Place};
 pub use files::{File, Files, FilesError};
+pub use holidays::Holidays;
 pub use indicators::{Direction, Indicator, Indicators, Kind, Measure, Tier};
 pub use paths::Path;
 pub use renames::{Name, Rename};
+pub use schedule::{ReportSchedule, local_moment};
 pub use sources::{Source, Sources};
 pub use targets::{Comparison, Scope, Specificity, Target, TargetRule};
 pub use units::{Area, COUNTRY_ID, COUNTRY_NAME, FIRST_DAY, LAST_DAY, Level, Relation, STILL_VALID, Step, Unit, UnitIx, Units};
@@ -46,6 +50,8 @@ pub struct Reference {
     pub targets: Vec<Target>,
     /// Administrative units, their lineage and names.
     pub units: Units,
+    /// When reports are closed.
+    pub schedule: ReportSchedule,
 }
 
 impl Reference {
@@ -62,8 +68,10 @@ impl Reference {
         renames::read(files.text(File::Renames), &mut units, &mut faults);
         let sources = sources::read(files.text(File::Sources), &codes, &units, &mut faults);
         let targets = targets::read(files.text(File::Targets), &codes, &calendars, &units, &mut faults);
+        let holidays = holidays::read(files.text(File::Holidays), &mut faults);
+        let schedule = schedule::read(files.text(File::Schedule), &calendars, holidays, &mut faults);
         if faults.is_empty() {
-            Ok(Self { calendars, indicators, sources, targets, units: units.units })
+            Ok(Self { calendars, indicators, sources, targets, units: units.units, schedule })
         } else {
             Err(faults.sorted())
         }

@@ -148,7 +148,7 @@ fn source(row: &Row, codes: &Codes, file: &UnitsFile, faults: &mut Faults) -> Op
 }
 
 /// The parts of a list field: `*` alone, or different parts with `;` between them.
-fn list(row: &Row, column: &str, field: &str, faults: &mut Faults) -> Vec<String> {
+pub(super) fn list(row: &Row, column: &str, field: &str, faults: &mut Faults) -> Vec<String> {
     let parts: Vec<String> = field.split(';').map(str::to_owned).collect();
     for (n, part) in parts.iter().enumerate() {
         let fault = if part.is_empty() {

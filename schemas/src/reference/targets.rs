@@ -149,7 +149,7 @@ fn target(row: &Row, codes: &Codes, calendars: &[Calendar], file: &UnitsFile, fa
     })
 }
 
-fn specificity(row: &Row, calendars: &[Calendar], faults: &mut Faults) -> Option<Specificity> {
+pub(super) fn specificity(row: &Row, calendars: &[Calendar], faults: &mut Faults) -> Option<Specificity> {
     let pattern = row.get("period");
     // Labels are the same in every calendar, and types are labels without their year.
     let named = |label: &str| calendars.first().and_then(|calendar| calendar.period(label).ok());

@@ -20,6 +20,7 @@ pub const SCHEMA: &[(&str, &str)] = &files![
     "07_reference.sql",
     "08_passes.sql",
     "09_replayed.sql",
+    "10_reports.sql",
     "11_findings.sql",
 ];
 

@@ -4,6 +4,7 @@
 mod embedded;
 mod faults;
 mod registries;
+mod schedule;
 mod ways;
 mod world;
 

@@ -53,6 +53,22 @@ dossiers,civil,M,VN,self,<=,5
 dossiers,civil,2025-07-01..2025-10-09,W00001@2025-07-01,self,=,3
 ";
 
+const HOLIDAYS: &str = "\
+day,kind,name_vi,basis
+01-01,off,Tết Dương lịch,law
+09-02,off,Quốc khánh,law
+2026-02-16,off,Tết,law
+2026-02-17,off,Tết,law
+2026-02-21,working,Làm bù,notice
+";
+const SCHEDULE: &str = "\
+calendar,period,levels,grace,grace_days,time,from,name_vi
+legal,M,*,2,working,16:00,2026-01-14,Báo cáo tháng
+legal,M02,ward;province,1,calendar,09:30,2026-01-14,Báo cáo tháng Hai
+legal,M,*,3,working,17:00,2026-06-14,Báo cáo tháng
+legal,2026-M10,country,30,calendar,00:00,2026-01-14,Gia hạn
+";
+
 pub(super) fn files() -> Files {
     Files::from_parts(|path| {
         let file = File::ALL.into_iter().find(|file| file.path() == path)?;
@@ -64,6 +80,8 @@ pub(super) fn files() -> Files {
             File::Renames => RENAMES,
             File::Sources => SOURCES,
             File::Targets => TARGETS,
+            File::Holidays => HOLIDAYS,
+            File::Schedule => SCHEDULE,
         };
         Some(text.to_owned())
     })
