@@ -143,7 +143,7 @@ CREATE OR REPLACE VIEW report_versions
 )
 AS
 SELECT calendar, period, period_end, level, area_id, version, version - 1 AS replaces, if(version = 1, 'closed', 'restated') AS state,
-       version = max(version) OVER (PARTITION BY calendar, period, area_id) AS latest, closed_at, closed_by, because, incomplete, due_at,
+       toBool(version = max(version) OVER (PARTITION BY calendar, period, area_id)) AS latest, closed_at, closed_by, because, incomplete, due_at,
        complete_through, generation, rows, sha256, stage
 FROM
 (

@@ -160,6 +160,6 @@ async fn close_due(store: &Store, today: Option<NaiveDate>, out: &mut impl Write
     if late.is_empty() {
         Ok(())
     } else {
-        Err(Failure::Refused(format!("{} reports are late; see deploy/runbook/late-close.md", late.len())))
+        Err(Failure::Refused(format!("{} reports are late; see deploy/runbook/rollup-report-late.md", late.len())))
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn sql(keys: &str) -> String {
     format!(
         "WITH
          changed AS ({keys}),
-         kinds AS (SELECT code AS indicator, if(kind IN ('stock', 'stock_ratio'), carry_days, 0) AS carry FROM reference_indicators
+         kinds AS (SELECT code AS kind_of, if(kind IN ('stock', 'stock_ratio'), carry_days, 0) AS carry FROM reference_indicators
                    WHERE generation = {{generation:UInt32}}),
          wards AS (SELECT above AS area, ward FROM reference_chains ARRAY JOIN areas AS above
                    WHERE generation = {{generation:UInt32}} AND above IN (SELECT area_id FROM changed)),
@@ -91,24 +91,25 @@ pub(super) fn sql(keys: &str) -> String {
                     AND if(batch IN (SELECT batch FROM sealed), batch IN (SELECT batch FROM sealed WHERE moment > fromUnixTimestamp64Milli({{since:Int64}})),
                            arrived > fromUnixTimestamp64Milli({{since:Int64}}))
                     AND batch NOT IN (SELECT batch FROM sealed WHERE moment > fromUnixTimestamp64Milli({{until:Int64}})))
-         SELECT area, indicator, source, record, revision, id, ward, date, arrived, states, toUInt64(count() OVER (PARTITION BY area, indicator)) AS events
+         SELECT area, about AS indicator, system AS source, record, revision, id, place AS ward, day AS date, first AS arrived, states,
+                toUInt64(count() OVER (PARTITION BY area, about)) AS events
          FROM
          (
-             SELECT toString(codes.area) AS area, toString(came.indicator) AS indicator, toString(source) AS source, record, revision, id,
-                    toString(came.ward) AS ward, came.date AS date, min(came.arrived) AS arrived,
+             SELECT toString(codes.area) AS area, toString(came.indicator) AS about, toString(came.source) AS system, came.record AS record,
+                    came.revision AS revision, came.id AS id, toString(came.ward) AS place, came.date AS day, min(came.arrived) AS first,
                     any(multiIf(retracted, 'withdrawn', value IS NOT NULL, toString(assumeNotNull(value)),
                                 percent IS NOT NULL, concat(toString(assumeNotNull(percent)), ' %'),
                                 concat(toString(ifNull(numerator, 0)), ' / ', toString(ifNull(denominator, 0))))) AS states
              FROM came
              INNER JOIN codes ON came.ward = codes.code
-             INNER JOIN kinds ON came.indicator = kinds.indicator
+             INNER JOIN kinds ON came.indicator = kinds.kind_of
              WHERE came.date BETWEEN codes.valid_from AND codes.valid_to
                AND (came.date >= {{start:Date32}} OR toInt32({{end:Date32}}) - toInt32(came.date) < kinds.carry)
                AND (codes.area, came.indicator) IN (SELECT area_id, indicator FROM changed)
-             GROUP BY area, indicator, source, record, revision, id, ward, date, came.version
+             GROUP BY area, about, system, record, revision, id, place, day, came.version
          )
-         ORDER BY area, indicator, arrived, source, record, revision
-         LIMIT {NAMED_MAX} BY area, indicator"
+         ORDER BY area, about, first, system, record, revision
+         LIMIT {NAMED_MAX} BY area, about"
     )
 }
 

@@ -86,7 +86,13 @@ impl Reports {
     }
 
     /// A report that waits since a moment, or for nothing.
-    fn judge(&mut self, data: &InForce, period: &Period, (waiting, now): (Option<DateTime<Utc>>, DateTime<Utc>), looked: &mut Looked) {
+    fn judge(
+        &mut self,
+        data: &InForce,
+        period: &Period,
+        (waiting, now): (Option<DateTime<Utc>>, DateTime<Utc>),
+        looked: &mut Looked,
+    ) {
         let report = label(period);
         match waiting {
             None => {

@@ -231,7 +231,10 @@ fn differing(old: Option<&ExportRow>, new: Option<&ExportRow>) -> Option<Changed
     };
     let (old_texts, new_texts) = (texts(old), texts(new));
     let at = |texts: &[String], n: usize| texts.get(n).cloned().unwrap_or_default();
-    let lines = fields(known).enumerate().map(|(n, (column, _))| Line { column, old: at(&old_texts, n), new: at(&new_texts, n) });
+    let lines = fields(known).enumerate();
+    // Of a row that came or went its name says nothing more.
+    let lines = lines.filter(|(_, (column, _))| *column != "area_name" || (old.is_some() && new.is_some()));
+    let lines = lines.map(|(n, (column, _))| Line { column, old: at(&old_texts, n), new: at(&new_texts, n) });
     Some(Changed {
         area_id: known.area_id.clone(),
         area_name: known.area_name.clone(),

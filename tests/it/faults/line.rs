@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 /// What is held back, and how often it was.
-pub(super) struct Line {
+pub(crate) struct Line {
     texts: &'static [&'static str],
     held: AtomicU32,
 }
 
 impl Line {
     /// Starts a line that never lets requests with these texts in their head through; its address.
-    pub(super) fn holding(texts: &'static [&'static str], target: &str) -> (String, Arc<Self>) {
+    pub(crate) fn holding(texts: &'static [&'static str], target: &str) -> (String, Arc<Self>) {
         let line = Arc::new(Self { texts, held: AtomicU32::new(0) });
         let target = target.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -30,7 +30,7 @@ impl Line {
     }
 
     /// Requests held back so far.
-    pub(super) fn held(&self) -> u32 {
+    pub(crate) fn held(&self) -> u32 {
         self.held.load(Ordering::SeqCst)
     }
 

@@ -1,7 +1,7 @@
 //! What a worker does when what it depends on fails: each fault that deploy/runbook/faults.md describes.
 
 mod codes;
-mod line;
+pub(crate) mod line;
 mod poison;
 mod rejects_topic;
 mod replay;

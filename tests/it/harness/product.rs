@@ -173,6 +173,12 @@ impl ReferenceCopy {
         format!("{file}:{}", line.unwrap_or_else(|| panic!("{file} does not hold {piece:?}")) + 1)
     }
 
+    /// Makes a file, or makes it anew.
+    pub(crate) fn write(&self, file: &str, text: &str) -> &Self {
+        fs::write(self.0.path().join(file), text).unwrap();
+        self
+    }
+
     /// Adds lines to the end of a file.
     pub(crate) fn append(&self, file: &str, lines: &str) -> &Self {
         let path = self.0.path().join(file);

@@ -9,6 +9,8 @@ mod gone;
 mod orphans;
 mod passes;
 mod refusals;
+mod reports;
+mod reports_due;
 mod schedulers;
 mod schema;
 
