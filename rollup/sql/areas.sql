@@ -1,24 +1,44 @@
--- Rows of contract section 6, of wards and of the areas above them, from ward_rows. The words in angle brackets are a
--- condition: true, or which rows are asked for.
-    -- Areas are sums over their wards' rows; what tells about numbers comes from wards with a number alone.
+-- Rows of contract section 6, of wards and of the areas above them, from ward_rows. The words in angle brackets are nothing,
+-- or stored rows that count in the areas besides.
+    -- Areas are sums over their wards' rows; what tells about numbers comes from wards with a number alone. Rows are added up
+    -- under the area next above them, and those sums under all areas above.
     chains AS (SELECT ward, areas FROM reference_chains WHERE generation = {generation:UInt32}),
+    areas_above AS
+    (
+        SELECT area, any(arraySlice(areas, place)) AS above FROM chains ARRAY JOIN areas AS area, arrayEnumerate(areas) AS place GROUP BY area
+    ),
+    summands AS
+    (
+        SELECT calendar, period, indicator, ward AS area, above[2] AS within, toUInt64(has_number) AS wards_reporting, toUInt64(NOT has_number) AS wards_percent_only,
+               value, numerator, denominator, records, qualified, as_of, source_set, carried, approximate
+        FROM ward_rows INNER JOIN areas_above ON ward_rows.ward = areas_above.area
+        <others>
+    ),
+    nearest_sums AS
+    (
+        SELECT calendar, period, indicator, within,
+               sum(wards_reporting) AS reporting, sum(wards_percent_only) AS percent_only,
+               sum(value) AS value, sum(numerator) AS numerator, sum(denominator) AS denominator,
+               sumIf(records, wards_reporting > 0) AS records, maxIf(qualified, wards_reporting > 0) AS qualified,
+               maxOrNullIf(as_of, wards_reporting > 0) AS as_of, groupUniqArrayArrayIf(source_set, wards_reporting > 0) AS source_set,
+               maxIf(carried, wards_reporting > 0) AS carried, maxIf(approximate, wards_reporting > 0) AS approximate
+        FROM summands
+        GROUP BY calendar, period, indicator, within
+    ),
     area_sums AS
     (
-        SELECT calendar, period, indicator, area,
-               countIf(has_number) AS wards_reporting, countIf(NOT has_number) AS wards_percent_only,
-               sum(value) AS value, sum(numerator) AS numerator, sum(denominator) AS denominator,
-               sumIf(records, counts) AS records, maxIf(qualified, counts) AS qualified, maxOrNullIf(as_of, counts) AS as_of,
-               groupUniqArrayArrayIf(source_set, counts) AS source_set, maxIf(carried, counts) AS carried, maxIf(approximate, counts) AS approximate,
-               maxOrNullIf(stated, NOT has_number AND area = ward) AS stated_percent
-        FROM
-        (
-            SELECT calendar, period, indicator, ward_rows.ward AS ward, has_number, value, numerator, denominator, records, qualified, as_of,
-                   source_set, carried, approximate, stated, area, has_number OR area = ward_rows.ward AS counts
-            FROM ward_rows INNER JOIN chains ON ward_rows.ward = chains.ward
-            ARRAY JOIN areas AS area
-            WHERE <areas>
-        )
-        GROUP BY calendar, period, indicator, area
+        SELECT calendar, period, indicator, ward AS area, above[2] AS within, toUInt64(has_number) AS wards_reporting, toUInt64(NOT has_number) AS wards_percent_only,
+               value, numerator, denominator, records, qualified, toNullable(as_of) AS as_of, source_set, carried, approximate,
+               if(has_number, NULL, stated) AS stated_percent
+        FROM ward_rows INNER JOIN areas_above ON ward_rows.ward = areas_above.area
+        UNION ALL
+        SELECT calendar, period, indicator, areas_above.above[place] AS area, areas_above.above[place + 1] AS within, sum(reporting), sum(percent_only),
+               sum(value), sum(numerator), sum(denominator), sum(records), max(qualified), max(as_of), groupUniqArrayArray(source_set),
+               max(carried), max(approximate), NULL
+        FROM (SELECT *, within AS nearest FROM nearest_sums) AS sums
+        INNER JOIN areas_above ON sums.nearest = areas_above.area
+        ARRAY JOIN arrayEnumerate(areas_above.above) AS place
+        GROUP BY calendar, period, indicator, areas_above.above[place], areas_above.above[place + 1]
     ),
 
     -- Targets by the row that they name: the nearest area wins, then the most specific period (contract section 7).
@@ -40,7 +60,7 @@
     judged AS
     (
         SELECT area_sums.calendar AS calendar, area_sums.period AS period, area_sums.indicator AS indicator, area_sums.area AS area,
-               wards_reporting, wards_percent_only, value, numerator, denominator, records, qualified, as_of, source_set, carried, approximate, stated_percent,
+               area_sums.within AS within, wards_reporting, wards_percent_only, value, numerator, denominator, records, qualified, as_of, source_set, carried, approximate, stated_percent,
                periods.start AS start, periods.end AS end, catalogue.kind AS kind,
                arrayFirst(r -> true, arraySort(r -> (r.1, indexOf(periods.patterns, r.2)), arrayFilter(r -> has(periods.patterns, r.2), target_rules.rules))) AS rule,
                toInt256(reinterpretAsInt128(numerator)) AS upper, toInt256(reinterpretAsInt128(denominator)) AS lower,
@@ -66,7 +86,7 @@
     )
 SELECT
     measured.calendar AS calendar, measured.period AS period, measured.start AS period_start, measured.end AS period_end,
-    areas.level AS level, areas.code AS area_code, measured.area AS area_id, areas.name AS area_name, measured.indicator AS indicator,
+    areas.level AS level, measured.within AS within, areas.code AS area_code, measured.area AS area_id, areas.name AS area_name, measured.indicator AS indicator,
     measured.kind AS kind,
     if(has_number AND NOT is_ratio, measured.value, NULL) AS value,
     if(has_number AND is_ratio, measured.numerator, NULL) AS numerator,

@@ -11,27 +11,33 @@
     ),
     sources AS (SELECT source, priority FROM reference_sources WHERE generation = {generation:UInt32}),
 
-    -- A fact belongs to the unit that had its ward code on its date.
-    unit_cells AS
-    (
-        SELECT indicator, unit_id AS member, date, value, numerator, denominator, records, qualified, cells.sources AS cell_sources, states, percents
-        FROM (SELECT * FROM cells FINAL WHERE indicator IN {indicators:Array(String)} AND <cells>) AS cells
-        INNER JOIN wards ON cells.ward = wards.code
-        WHERE date BETWEEN wards.valid_from AND wards.valid_to
-    ),
-    period_days AS
-    (
-        SELECT calendar, period, end, arrayJoin(arrayMap(n -> addDays(start, n), range(toUInt32(toInt32(end) - toInt32(start) + 1)))) AS day FROM periods
-    ),
+    unit_cells AS (<cells>),
 
-    -- Flows: every fact dated in the period, at the unit that its own unit has become by the end.
+    -- Flows: every fact dated in the period, at the unit that its own unit has become by the end. All days between two
+    -- bounds of periods count in the same periods, so they are added up first.
+    bounds AS (SELECT DISTINCT 0 AS one, arrayJoin([start, addDays(end, 1)]) AS bound FROM periods),
+    day_stretches AS
+    (
+        SELECT day, bound AS stretch
+        FROM (SELECT 0 AS one, addDays(min(start), arrayJoin(range(toUInt32(toInt32(max(end)) - toInt32(min(start)) + 1)))) AS day FROM periods) AS days
+        ASOF INNER JOIN bounds ON days.one = bounds.one AND day >= bound
+    ),
+    stretch_periods AS (SELECT bound AS stretch, calendar, period, end FROM bounds CROSS JOIN periods WHERE bound BETWEEN start AND end),
+    flow_stretches AS
+    (
+        SELECT indicator, member, stretch,
+               sum(value) AS value, sum(numerator) AS numerator, sum(denominator) AS denominator, sum(records) AS records,
+               max(qualified) AS qualified, max(date) AS as_of, groupUniqArrayArray(cell_sources) AS source_set
+        FROM (SELECT * FROM unit_cells WHERE indicator IN (SELECT code FROM catalogue WHERE kind IN ('flow', 'flow_ratio')) AND records > 0) AS cells
+        INNER JOIN day_stretches ON cells.date = day_stretches.day
+        GROUP BY indicator, member, stretch
+    ),
     flow_members AS
     (
         SELECT calendar, period, end, indicator, member,
                sum(value) AS value, sum(numerator) AS numerator, sum(denominator) AS denominator, sum(records) AS records,
-               max(qualified) AS qualified, max(date) AS as_of, groupUniqArrayArray(cell_sources) AS source_set
-        FROM (SELECT * FROM unit_cells WHERE records > 0) AS cells
-        INNER JOIN period_days ON cells.date = period_days.day
+               max(qualified) AS qualified, max(as_of) AS as_of, groupUniqArrayArray(source_set) AS source_set
+        FROM flow_stretches INNER JOIN stretch_periods ON flow_stretches.stretch = stretch_periods.stretch
         WHERE <periods of members>
         GROUP BY calendar, period, end, indicator, member
     ),
@@ -51,7 +57,8 @@
     (
         SELECT indicator, member, date, state.source AS source, state.series AS series, state.value AS value, state.numerator AS numerator,
                state.denominator AS denominator, state.qualified AS qualified
-        FROM unit_cells ARRAY JOIN states AS state
+        FROM (SELECT * FROM unit_cells WHERE indicator IN (SELECT code FROM catalogue WHERE kind IN ('stock', 'stock_ratio'))) AS cells
+        ARRAY JOIN states AS state
     ),
     series_ends AS
     (
@@ -122,8 +129,10 @@
         FROM
         (
             SELECT calendar, period, end, indicator, member, date, stated
-            FROM (SELECT indicator, member, date, percents FROM unit_cells WHERE notEmpty(percents)) AS cells
-            INNER JOIN period_days ON cells.date = period_days.day
+            FROM (SELECT indicator, member, date, percents FROM unit_cells
+                  WHERE indicator IN (SELECT code FROM catalogue WHERE kind IN ('flow_ratio', 'stock_ratio')) AND notEmpty(percents)) AS cells
+            INNER JOIN day_stretches ON cells.date = day_stretches.day
+            INNER JOIN stretch_periods ON day_stretches.stretch = stretch_periods.stretch
             ARRAY JOIN percents AS stated
         ) AS facts
         INNER JOIN sources ON facts.stated.source = sources.source

@@ -192,8 +192,9 @@ impl Pass<'_> {
 
     async fn write_touched(&mut self, scope: &Scope) -> Result<(), Failure> {
         let (store, step) = (self.store, (self.turn.claim.epoch, self.next_step().await?));
-        let done = scope.insert_touched_wards(store.write(), step, self.carry_days_max).execute().await;
-        done.map_err(store.during("compute the rows of wards"))?;
+        for query in scope.insert_touched_wards(store.write(), step) {
+            query.execute().await.map_err(store.during("compute the rows of wards"))?;
+        }
         let done = scope.insert_touched_rows(store.write(), step, self.turn.claim.version(step.1)).execute().await;
         done.map_err(store.during("write rollup rows"))?;
         self.count_rows().await

@@ -1,8 +1,6 @@
 //! The SQL of cells and rows, and how a scope is put into it.
 
 use chiso_schemas::calendar::Period;
-use chiso_schemas::reference::FIRST_DAY;
-use chrono::{Days, NaiveDate};
 use clickhouse::Client;
 use clickhouse::query::Query;
 use serde_json::json;
@@ -14,6 +12,10 @@ const CELLS: &str = include_str!("../sql/cells.sql");
 const SCOPE: &str = include_str!("../sql/scope.sql");
 /// Rows of wards, from the cells; goes on with the `WITH`.
 const WARDS: &str = include_str!("../sql/wards.sql");
+/// Cells at their units; a `SELECT` for both.
+const UNIT_CELLS: &str = include_str!("../sql/unit_cells.sql");
+/// Whose facts count for touched rows; an `INSERT`.
+const MEMBERS: &str = include_str!("../sql/members.sql");
 /// Rows of wards and areas, from the rows of wards; ends the `WITH` with a `SELECT`.
 const AREAS: &str = include_str!("../sql/areas.sql");
 /// Keys of the rows that marks touch; an `INSERT`.
@@ -25,6 +27,15 @@ pub(crate) const COLUMNS: &str = "calendar, period, period_start, period_end, le
 /// Columns of `ward_rows`, as [`WARDS`] gives them and the table `step_wards` keeps them.
 const WARD_COLUMNS: &str = "calendar, period, indicator, ward, has_number, value, numerator, denominator, records, qualified, as_of, source_set, \
      carried, approximate, stated";
+
+/// Columns of `step_cells`, as [`UNIT_CELLS`] gives them.
+const CELL_COLUMNS: &str =
+    "indicator, member, date, value, numerator, denominator, records, qualified, cell_sources, states, percents";
+/// What [`MEMBERS`] has noted for a step.
+const STEP_MEMBERS: &str = "(SELECT * FROM step_members WHERE epoch = {epoch:UInt32} AND step = {step:UInt32})";
+/// Values of [`COLUMNS`] in a row that is gone: which row it is, and no numbers.
+const GONE: &str = "calendar, period, period_start, period_end, level, within, '', area_id, '', indicator, '', NULL, NULL, NULL, NULL, NULL, NULL, \
+     false, false, false, 0, [], 0, 0, 0, NULL, ''";
 
 /// What the SQL of rows is asked for.
 #[derive(Clone, Debug)]
@@ -77,8 +88,9 @@ impl Scope {
 
     /// All rows of the scope as a table expression, for a `SELECT` around it.
     pub fn rows(&self) -> String {
-        let wards = WARDS.replace("<cells>", "true").replace("<periods of members>", "true").replace("<ends of members>", "true");
-        format!("(WITH\n{},\n{wards},\n{})", self.known(), AREAS.replace("<areas>", "true"))
+        let cells = UNIT_CELLS.replace("<keys>", "true");
+        let wards = WARDS.replace("<cells>", &cells).replace("<periods of members>", "true").replace("<ends of members>", "true");
+        format!("(WITH\n{},\n{wards},\n{})", self.known(), AREAS.replace("<others>", ""))
     }
 
     /// Writes all rows of the scope, and as gone the stored ones that are no longer computed, in one block.
@@ -86,77 +98,76 @@ impl Scope {
         self.one_block(client, &self.insert_text(), version)
     }
 
-    /// Computes the ward rows of the scope that the epoch has touched, into `step_wards`, for [`Scope::insert_touched_rows`].
-    pub fn insert_touched_wards(&self, client: &Client, (epoch, step): (u32, u32), carry_days_max: u32) -> Query {
-        self.query(client, &self.touched_wards_text(carry_days_max)).param("epoch", epoch).param("step", step)
+    /// The queries that compute the ward rows of the scope that the epoch has touched, to be made in this order; what the last
+    /// one leaves in `step_wards` is for [`Scope::insert_touched_rows`].
+    pub fn insert_touched_wards(&self, client: &Client, (epoch, step): (u32, u32)) -> [Query; 3] {
+        let members = MEMBERS.replace("<scope>", &self.known()).replace("<touched>", &self.touched());
+        let texts = [members, self.step_cells_text(), self.step_wards_text()];
+        texts.map(|text| self.query(client, &text).param("epoch", epoch).param("step", step))
     }
 
-    fn touched_wards_text(&self, carry_days_max: u32) -> String {
-        let touched = self.touched();
-        let (first, last) = self.days(carry_days_max);
-        // Of which units facts count for a touched ward, at the end of which period.
-        let wanted = format!(
-            "wanted AS
-             (
-                 SELECT DISTINCT touched.indicator AS indicator, paths.member AS member, touched.calendar AS calendar, touched.period AS period,
-                        periods.end AS end
-                 FROM (SELECT indicator, calendar, period, area FROM {touched}) AS touched
-                 INNER JOIN periods ON touched.calendar = periods.calendar AND touched.period = periods.period
-                 INNER JOIN (SELECT member, unit, from_end, to_end FROM reference_paths WHERE generation = {{generation:UInt32}}) AS paths
-                     ON touched.area = paths.unit
-                 WHERE periods.end BETWEEN paths.from_end AND paths.to_end
-             )"
+    fn step_cells_text(&self) -> String {
+        let keys = format!(
+            "(indicator, ward) IN (SELECT indicator, code FROM {STEP_MEMBERS} AS own INNER JOIN wards ON member = unit_id)"
         );
-        let wards = WARDS
-            .replace(
-                "<cells>",
-                &format!(
-                    "date BETWEEN '{first}' AND '{last}' AND (indicator, ward) IN
-                     (SELECT indicator, code FROM wanted INNER JOIN wards ON member = unit_id)"
-                ),
-            )
-            .replace(
-                "<periods of members>",
-                "(indicator, member, calendar, period) IN (SELECT indicator, member, calendar, period FROM wanted)",
-            )
-            .replace("<ends of members>", "(indicator, member, end) IN (SELECT indicator, member, end FROM wanted)");
+        let cells = UNIT_CELLS.replace("<keys>", &keys);
         format!(
-            "INSERT INTO step_wards (epoch, step, {WARD_COLUMNS})
+            "INSERT INTO step_cells (epoch, step, {CELL_COLUMNS})
              WITH
              {},
-             {wanted},
-             {wards}
-             SELECT {{epoch:UInt32}}, {{step:UInt32}}, {WARD_COLUMNS} FROM ward_rows
-             -- A state is found for an end, which periods share that are not all touched.
-             WHERE (indicator, calendar, period, ward) IN (SELECT indicator, calendar, period, area FROM {touched})",
+             wards AS (SELECT unit_id, code, valid_from, valid_to FROM reference_units WHERE generation = {{generation:UInt32}} AND level = 'ward'),
+             unit_cells AS ({cells})
+             SELECT {{epoch:UInt32}}, {{step:UInt32}}, {CELL_COLUMNS} FROM unit_cells
+             WHERE (indicator, member) IN (SELECT indicator, member FROM {STEP_MEMBERS})",
             self.known()
         )
     }
 
+    fn step_wards_text(&self) -> String {
+        let cells = format!("SELECT {CELL_COLUMNS} FROM step_cells WHERE epoch = {{epoch:UInt32}} AND step = {{step:UInt32}}");
+        let of_members =
+            |key: &str| format!("(indicator, member, {key}) IN (SELECT indicator, member, {key} FROM {STEP_MEMBERS})");
+        let wards = WARDS
+            .replace("<cells>", &cells)
+            .replace("<periods of members>", &of_members("calendar, period"))
+            .replace("<ends of members>", &of_members("end"));
+        format!(
+            "INSERT INTO step_wards (epoch, step, {WARD_COLUMNS})
+             WITH
+             {},
+             {wards}
+             SELECT {{epoch:UInt32}}, {{step:UInt32}}, {WARD_COLUMNS} FROM ward_rows
+             -- A state is found for an end, which periods share that are not all touched.
+             WHERE (indicator, calendar, period, ward) IN (SELECT indicator, calendar, period, area FROM {})",
+            self.known(),
+            self.touched()
+        )
+    }
+
     /// Writes the rows of the scope that the epoch has touched, wards and the areas above them, and as gone the stored ones that
-    /// are no longer computed, in one block. The other wards of an area count with what is stored of them.
+    /// are no longer computed, in one block. What else lies in an area counts with the rows that are stored of it.
     pub fn insert_touched_rows(&self, client: &Client, (epoch, step): (u32, u32), version: u64) -> Query {
         self.one_block(client, &self.touched_rows_text(), version).param("epoch", epoch).param("step", step)
     }
 
     fn touched_rows_text(&self) -> String {
         let touched = self.touched();
+        let others = format!(
+            "UNION ALL
+             SELECT calendar, period, indicator, area_id, within, toUInt64(wards_reporting), toUInt64(wards_percent_only),
+                    ifNull(value, 0), ifNull(numerator, 0), ifNull(denominator, 0), records, qualified, ifNull(as_of, toDate32(0)), source_set,
+                    carried, approximate
+             FROM rollup_rows FINAL
+             WHERE (calendar, period, indicator, within) IN (SELECT calendar, period, indicator, area FROM {touched}) AND NOT gone
+               AND (calendar, period, indicator, area_id) NOT IN (SELECT calendar, period, indicator, area FROM {touched})"
+        );
         let rows = format!(
             "(WITH
              {},
-             ward_rows AS
-             (
-                 SELECT {WARD_COLUMNS} FROM step_wards WHERE epoch = {{epoch:UInt32}} AND step = {{step:UInt32}}
-                 UNION ALL
-                 SELECT calendar, period, indicator, area_id, wards_reporting > 0, ifNull(value, 0), ifNull(numerator, 0), ifNull(denominator, 0),
-                        records, qualified, assumeNotNull(as_of), source_set, carried, approximate, ifNull(stated_percent, 0)
-                 FROM rollup_rows FINAL
-                 WHERE (calendar, period, indicator) IN (SELECT calendar, period, indicator FROM {touched}) AND level = 'ward' AND NOT gone
-                   AND (calendar, period, indicator, area_id) NOT IN (SELECT calendar, period, indicator, area FROM {touched})
-             ),
+             ward_rows AS (SELECT {WARD_COLUMNS} FROM step_wards WHERE epoch = {{epoch:UInt32}} AND step = {{step:UInt32}}),
              {})",
             self.known(),
-            AREAS.replace("<areas>", &format!("(calendar, period, indicator, area) IN (SELECT calendar, period, indicator, area FROM {touched})"))
+            AREAS.replace("<others>", &others)
         );
         let stored =
             format!("(calendar, period, indicator, area_id) IN (SELECT calendar, period, indicator, area FROM {touched})");
@@ -188,15 +199,6 @@ impl Scope {
         with_settings(client.query_raw(sql)).param("generation", self.generation).param("indicators", &self.indicators)
     }
 
-    /// First and last day of which a fact may count in the periods.
-    fn days(&self, carry_days_max: u32) -> (NaiveDate, NaiveDate) {
-        let carry = Days::new(u64::from(carry_days_max));
-        let first =
-            self.periods.iter().map(|period| period.end.checked_sub_days(carry).unwrap_or(period.start).min(period.start));
-        let last = self.periods.iter().map(|period| period.end);
-        (first.min().unwrap_or(FIRST_DAY).max(FIRST_DAY), last.max().unwrap_or(FIRST_DAY))
-    }
-
     fn known(&self) -> String {
         SCOPE.replace("<periods>", &literal(&period_lines(&self.periods)))
     }
@@ -216,11 +218,11 @@ fn replacing(rows: &str, stored: &str) -> String {
          (
              SELECT {COLUMNS}, false AS gone FROM {rows}
              UNION ALL
-             SELECT {COLUMNS}, true FROM rollup_rows FINAL
+             SELECT {GONE}, true FROM rollup_rows FINAL
              WHERE {stored} AND NOT gone
          )
          ORDER BY gone
-         LIMIT 1 BY calendar, period, indicator, level, area_id"
+         LIMIT 1 BY calendar, period, indicator, within, area_id"
     )
 }
 
@@ -255,6 +257,7 @@ mod tests {
     use super::*;
     use crate::scope::STEP_PERIODS_MAX;
     use chiso_schemas::calendar::{Calendar, CalendarId};
+    use chrono::NaiveDate;
 
     /// What `http_max_field_value_size` is where nobody has changed it.
     const QUERY_BYTES_MAX: usize = 131_072;
@@ -267,14 +270,11 @@ mod tests {
         assert!(periods.len() > STEP_PERIODS_MAX);
         periods.truncate(STEP_PERIODS_MAX);
         let scope = Scope { generation: 1, indicators: Vec::new(), periods };
-        for text in [scope.insert_text(), scope.touched_wards_text(400), scope.touched_rows_text()] {
+        for text in [scope.insert_text(), scope.step_cells_text(), scope.step_wards_text(), scope.touched_rows_text()] {
             assert!(text.len() < QUERY_BYTES_MAX, "{} bytes", text.len());
-            assert!(
-                !text.contains("<cells>")
-                    && !text.contains("<areas>")
-                    && !text.contains("members>")
-                    && !text.contains("<periods>")
-            );
+            for word in ["<cells>", "<keys>", "members>", "<others>", "<scope>", "<touched>", "<periods>"] {
+                assert!(!text.contains(word), "{word}");
+            }
         }
     }
 

@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::scope::{STEP_PERIODS_MAX, STEP_ROWS_MAX};
 use crate::sql::{Scope, insert_touched};
 
+/// What steps leave behind, by epoch.
+const NOTES: [&str; 4] = ["touched_rows", "step_members", "step_cells", "step_wards"];
+
 /// Notes the rows of these periods that the marks of the batches touch.
 ///
 /// # Errors
@@ -29,7 +32,7 @@ pub async fn note(store: &Store, (generation, epoch): (u32, u32), batches: &[Uui
 /// # Errors
 /// ClickHouse does not answer.
 pub async fn forget(store: &Store, epoch: u32) -> Result<(), Failure> {
-    for table in ["touched_rows", "step_wards"] {
+    for table in NOTES {
         drop_epoch(store, table, epoch).await?;
     }
     Ok(())
@@ -46,7 +49,7 @@ async fn drop_epoch(store: &Store, table: &str, epoch: u32) -> Result<(), Failur
 /// # Errors
 /// ClickHouse does not answer.
 pub async fn sweep(store: &Store) -> Result<(), Failure> {
-    for table in ["touched_rows", "step_wards", "inherited"] {
+    for table in NOTES.into_iter().chain(["inherited"]) {
         let sql = format!(
             "SELECT DISTINCT epoch FROM {table}
              WHERE epoch IN (SELECT epoch FROM claims WHERE claimed_at < now64(3) - INTERVAL 1 HOUR AND epoch < (SELECT max(epoch) FROM claims))"

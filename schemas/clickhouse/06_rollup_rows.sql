@@ -7,6 +7,7 @@ CREATE TABLE IF NOT EXISTS rollup_rows
     period_start        Date32                     COMMENT 'first day of the period',
     period_end          Date32                     COMMENT 'last day of the period',
     level               Enum8('ward' = 1, 'district' = 2, 'province' = 3, 'country' = 4) COMMENT 'level of the area',
+    within              LowCardinality(String)     COMMENT 'unit id of the area next above, VN above a province, empty for the country',
     area_code           LowCardinality(String)     COMMENT 'code of the area, valid on period_end',
     area_id             LowCardinality(String)     COMMENT 'unit id of the area, VN for the country',
     area_name           LowCardinality(String)     COMMENT 'name of the area on period_end',
@@ -33,6 +34,6 @@ CREATE TABLE IF NOT EXISTS rollup_rows
     INDEX by_version version TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (calendar, period, indicator, level, area_id)
-SETTINGS index_granularity = 2048, non_replicated_deduplication_window = 10000
+ORDER BY (calendar, period, indicator, within, area_id)
+SETTINGS index_granularity = 256, non_replicated_deduplication_window = 10000
 COMMENT 'period rollups; read them through the view rollups';

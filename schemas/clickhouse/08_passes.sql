@@ -48,6 +48,43 @@ PARTITION BY epoch
 ORDER BY (indicator, calendar, period, area)
 COMMENT 'rows that a pass recomputes';
 
+CREATE TABLE IF NOT EXISTS step_members
+(
+    epoch      UInt32                  COMMENT 'epoch of the pass',
+    step       UInt32                  COMMENT 'step of the pass',
+    indicator  LowCardinality(String)  COMMENT 'indicator code',
+    member     LowCardinality(String)  COMMENT 'ward unit whose facts count for a touched ward row',
+    calendar   LowCardinality(String)  COMMENT 'civil or legal',
+    period     LowCardinality(String)  COMMENT 'period id of the row',
+    end        Date32                  COMMENT 'last day of the period'
+)
+ENGINE = MergeTree
+PARTITION BY epoch
+ORDER BY (step, indicator, member)
+COMMENT 'whose facts a step of a pass needs';
+
+CREATE TABLE IF NOT EXISTS step_cells
+(
+    epoch         UInt32                  COMMENT 'epoch of the pass',
+    step          UInt32                  COMMENT 'step of the pass',
+    indicator     LowCardinality(String)  COMMENT 'indicator code',
+    member        LowCardinality(String)  COMMENT 'ward unit that had the ward code of the cell on its day',
+    date          Date32                  COMMENT 'local day',
+    value         Decimal(38, 6)          COMMENT 'as in cells',
+    numerator     Decimal(38, 6)          COMMENT 'as in cells',
+    denominator   Decimal(38, 6)          COMMENT 'as in cells',
+    records       UInt64                  COMMENT 'as in cells',
+    qualified     Bool                    COMMENT 'as in cells',
+    cell_sources  Array(LowCardinality(String)) COMMENT 'sources of the cell',
+    states        Array(Tuple(source String, series String, value Decimal(38, 6), numerator Decimal(38, 6), denominator Decimal(38, 6),
+                              version UInt128, qualified Bool)) COMMENT 'as in cells',
+    percents      Array(Tuple(source String, percent Decimal(38, 6), version UInt128, qualified Bool)) COMMENT 'as in cells'
+)
+ENGINE = MergeTree
+PARTITION BY epoch
+ORDER BY (step, indicator, member)
+COMMENT 'cells that a step of a pass needs, read once';
+
 CREATE TABLE IF NOT EXISTS step_wards
 (
     epoch        UInt32                  COMMENT 'epoch of the pass',
