@@ -7,7 +7,7 @@ WITH
         SELECT indicator, ward, date, source, record,
                argMax(tuple(value, numerator, denominator, percent, retracted, qualifier != 'exact', toString(dimensions)), version) AS fact,
                max(version) AS version,
-               uniqExact(version) AS seen
+               length(arrayDistinct(groupArray(version))) AS seen
         FROM event_log
         WHERE <events>
         GROUP BY indicator, ward, date, source, record
@@ -21,25 +21,24 @@ WITH
                fact.6 AS qualified
         FROM record_versions
         INNER JOIN (SELECT code, kind FROM reference_indicators WHERE generation = {generation:UInt32}) AS catalogue ON indicator = catalogue.code
-    ),
-    groups AS
-    (
-        SELECT indicator, ward, date, source, class, series,
-               sum(value) AS value_sum, sum(numerator) AS numerator_sum, sum(denominator) AS denominator_sum,
-               count() AS records, max(qualified) AS any_qualified, sum(seen) AS group_seen, max(version) AS top_version,
-               argMax(tuple(value, numerator, denominator, percent, qualified), version) AS top
-        FROM facts
-        GROUP BY indicator, ward, date, source, class, series
     )
-SELECT indicator, ward, date,
-       sumIf(value_sum, class = 'flow') AS value,
-       sumIf(numerator_sum, class = 'flow') AS numerator,
-       sumIf(denominator_sum, class = 'flow') AS denominator,
-       sumIf(records, class = 'flow') AS records,
-       maxIf(any_qualified, class = 'flow') AS qualified,
-       arraySort(groupArrayIf(source, class = 'flow')) AS sources,
-       arraySort(groupArrayIf(tuple(source, series, top.1, top.2, top.3, top_version, top.5), class = 'state')) AS states,
-       arraySort(groupArrayIf(tuple(source, top.4, top_version, top.5), class = 'percent')) AS percents,
-       sum(group_seen) AS seen
-FROM groups
-GROUP BY indicator, ward, date
+SELECT indicator, ward, date, value, numerator, denominator, records, qualified, sources,
+       arraySort(arrayFilter((s, n) -> n = 1, all_states, arrayEnumerateUniq(all_states.1, all_states.2))) AS states,
+       arraySort(arrayFilter((p, n) -> n = 1, all_percents, arrayEnumerateUniq(all_percents.1))) AS percents,
+       seen
+FROM
+(
+    SELECT indicator, ward, date,
+           sumIf(facts.value, class = 'flow') AS value,
+           sumIf(facts.numerator, class = 'flow') AS numerator,
+           sumIf(facts.denominator, class = 'flow') AS denominator,
+           countIf(class = 'flow') AS records,
+           maxIf(facts.qualified, class = 'flow') AS qualified,
+           arraySort(groupUniqArrayIf(source, class = 'flow')) AS sources,
+           -- Greatest versions first: of each source and series the first is the state, of each source the first the percent.
+           arrayReverseSort(s -> s.6, groupArrayIf(tuple(source, series, facts.value, facts.numerator, facts.denominator, version, facts.qualified), class = 'state')) AS all_states,
+           arrayReverseSort(p -> p.3, groupArrayIf(tuple(source, percent, version, facts.qualified), class = 'percent')) AS all_percents,
+           sum(facts.seen) AS seen
+    FROM facts
+    GROUP BY indicator, ward, date
+)

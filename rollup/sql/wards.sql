@@ -81,14 +81,10 @@
     -- One source is authoritative per unit: the one with the least priority that has a candidate.
     member_states AS
     (
-        SELECT indicator, member, end, argMin(state, priority) AS authoritative
-        FROM
-        (
-            SELECT indicator, member, end, sources.priority AS priority,
-                   tuple(sum(value), sum(numerator), sum(denominator), count(), max(qualified), max(date), min(date), any(candidates.source)) AS state
-            FROM candidates INNER JOIN sources ON candidates.source = sources.source
-            GROUP BY indicator, member, end, priority
-        )
+        SELECT indicator, member, end,
+               tuple(sumArgMin(value, priority), sumArgMin(numerator, priority), sumArgMin(denominator, priority), countArgMin(priority),
+                     maxArgMin(qualified, priority), maxArgMin(date, priority), minArgMin(date, priority), anyArgMin(candidates.source, priority)) AS authoritative
+        FROM candidates INNER JOIN sources ON candidates.source = sources.source
         GROUP BY indicator, member, end
     ),
     -- A predecessor counts until a later unit on its way has a candidate of its own.
@@ -140,24 +136,18 @@
         WHERE end BETWEEN wards.valid_from AND wards.valid_to AND <periods of members>
         GROUP BY calendar, period, indicator, ward
     ),
+    numbered_rows AS
+    (
+        SELECT *, true AS has_number FROM flow_rows
+        UNION ALL
+        SELECT calendar, period, indicator, ward, value, numerator, denominator, records, qualified, as_of, source_set, carried, approximate, true
+        FROM state_rows
+    ),
     ward_rows AS
     (
-        SELECT calendar, period, indicator, ward, numbered = 1 AS has_number, best.1 AS value, best.2 AS numerator, best.3 AS denominator,
-               best.4 AS records, best.5 AS qualified, best.6 AS as_of, best.7 AS source_set, best.8 AS carried, best.9 AS approximate,
-               best.10 AS stated
-        FROM
-        (
-            SELECT calendar, period, indicator, ward, max(rank) AS numbered, argMax(row, rank) AS best
-            FROM
-            (
-                SELECT calendar, period, indicator, ward, 1 AS rank,
-                       tuple(value, numerator, denominator, records, qualified, as_of, source_set, carried, approximate, toDecimal128(0, 6)) AS row
-                FROM (SELECT * FROM flow_rows UNION ALL SELECT calendar, period, indicator, ward, value, numerator, denominator, records, qualified, as_of, source_set, carried, approximate FROM state_rows)
-                UNION ALL
-                SELECT calendar, period, indicator, ward, 0,
-                       tuple(toDecimal128(0, 6), toDecimal128(0, 6), toDecimal128(0, 6), toUInt64(1), top.3, top.2, [top.4], false, false, top.1)
-                FROM stated_rows
-            )
-            GROUP BY calendar, period, indicator, ward
-        )
+        SELECT calendar, period, indicator, ward, has_number, value, numerator, denominator,
+               if(has_number, records, 1) AS records, if(has_number, numbered_rows.qualified, top.3) AS qualified,
+               if(has_number, numbered_rows.as_of, top.2) AS as_of, if(has_number, source_set, [top.4]) AS source_set, carried, approximate,
+               if(has_number, toDecimal128(0, 6), top.1) AS stated
+        FROM numbered_rows FULL JOIN stated_rows USING (calendar, period, indicator, ward)
     )

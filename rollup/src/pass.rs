@@ -231,13 +231,14 @@ impl Pass<'_> {
         let steps = row_steps(self.generation, &volumes, &reached, self.carry_days_max);
         let mut progress = Progress::new("roll up periods", steps.len() as u64);
         for step in &steps {
-            let version = self.next_step().await?;
-            let done = step.insert_rows(store.write(), self.turn.claim.version(version)).execute().await;
+            let at = (self.turn.claim.epoch, self.next_step().await?);
+            step.insert_wards(store.write(), at).execute().await.map_err(store.during("compute the rows of wards"))?;
+            let done = step.insert_rows(store.write(), at, self.turn.claim.version(at.1)).execute().await;
             done.map_err(store.during("write rollup rows"))?;
             self.count_rows().await?;
             progress.step();
         }
-        Ok(())
+        touched::forget(store, self.turn.claim.epoch).await
     }
 
     async fn next_step(&mut self) -> Result<u32, Failure> {

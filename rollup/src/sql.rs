@@ -93,9 +93,43 @@ impl Scope {
         format!("(WITH\n{},\n{wards},\n{})", self.known(), AREAS.replace("<others>", ""))
     }
 
+    /// Computes all ward rows of the scope into `step_wards`, for [`Scope::insert_rows`].
+    pub fn insert_wards(&self, client: &Client, (epoch, step): (u32, u32)) -> Query {
+        self.query(client, &self.wards_text()).param("epoch", epoch).param("step", step)
+    }
+
+    fn wards_text(&self) -> String {
+        let cells = UNIT_CELLS.replace("<keys>", "true");
+        let wards = WARDS.replace("<cells>", &cells).replace("<periods of members>", "true").replace("<ends of members>", "true");
+        format!(
+            "INSERT INTO step_wards (epoch, step, {WARD_COLUMNS})
+             WITH\n{},\n{wards}\nSELECT {{epoch:UInt32}}, {{step:UInt32}}, {WARD_COLUMNS} FROM ward_rows",
+            self.known()
+        )
+    }
+
     /// Writes all rows of the scope, and as gone the stored ones that are no longer computed, in one block.
-    pub fn insert_rows(&self, client: &Client, version: u64) -> Query {
-        self.one_block(client, &self.insert_text(), version)
+    pub fn insert_rows(&self, client: &Client, (epoch, step): (u32, u32), version: u64) -> Query {
+        self.one_block(client, &self.rows_text(), version).param("epoch", epoch).param("step", step)
+    }
+
+    fn rows_text(&self) -> String {
+        replacing(
+            &self.rows_of_step(""),
+            &format!("(calendar, period) IN ({}) AND indicator IN {{indicators:Array(String)}}", self.period_keys()),
+        )
+    }
+
+    /// The rows of wards that stand in `step_wards`, and of the areas above them, in which others may count besides.
+    fn rows_of_step(&self, others: &str) -> String {
+        format!(
+            "(WITH
+             {},
+             ward_rows AS (SELECT {WARD_COLUMNS} FROM step_wards WHERE epoch = {{epoch:UInt32}} AND step = {{step:UInt32}}),
+             {})",
+            self.known(),
+            AREAS.replace("<others>", others)
+        )
     }
 
     /// The queries that compute the ward rows of the scope that the epoch has touched, to be made in this order; what the last
@@ -161,17 +195,9 @@ impl Scope {
              WHERE (calendar, period, indicator, within) IN (SELECT calendar, period, indicator, area FROM {touched}) AND NOT gone
                AND (calendar, period, indicator, area_id) NOT IN (SELECT calendar, period, indicator, area FROM {touched})"
         );
-        let rows = format!(
-            "(WITH
-             {},
-             ward_rows AS (SELECT {WARD_COLUMNS} FROM step_wards WHERE epoch = {{epoch:UInt32}} AND step = {{step:UInt32}}),
-             {})",
-            self.known(),
-            AREAS.replace("<others>", &others)
-        );
         let stored =
             format!("(calendar, period, indicator, area_id) IN (SELECT calendar, period, indicator, area FROM {touched})");
-        replacing(&rows, &stored)
+        replacing(&self.rows_of_step(&others), &stored)
     }
 
     /// What the epoch has touched of the scope.
@@ -179,13 +205,6 @@ impl Scope {
         format!(
             "(SELECT * FROM touched_rows WHERE epoch = {{epoch:UInt32}} AND indicator IN {{indicators:Array(String)}} AND (calendar, period) IN ({}))",
             self.period_keys()
-        )
-    }
-
-    fn insert_text(&self) -> String {
-        replacing(
-            &self.rows(),
-            &format!("(calendar, period) IN ({}) AND indicator IN {{indicators:Array(String)}}", self.period_keys()),
         )
     }
 
@@ -270,7 +289,7 @@ mod tests {
         assert!(periods.len() > STEP_PERIODS_MAX);
         periods.truncate(STEP_PERIODS_MAX);
         let scope = Scope { generation: 1, indicators: Vec::new(), periods };
-        for text in [scope.insert_text(), scope.step_cells_text(), scope.step_wards_text(), scope.touched_rows_text()] {
+        for text in [scope.wards_text(), scope.rows_text(), scope.step_cells_text(), scope.step_wards_text(), scope.touched_rows_text()] {
             assert!(text.len() < QUERY_BYTES_MAX, "{} bytes", text.len());
             for word in ["<cells>", "<keys>", "members>", "<others>", "<scope>", "<touched>", "<periods>"] {
                 assert!(!text.contains(word), "{word}");
