@@ -34,7 +34,7 @@ const CELL_COLUMNS: &str =
 /// What [`MEMBERS`] has noted for a step.
 const STEP_MEMBERS: &str = "(SELECT * FROM step_members WHERE epoch = {epoch:UInt32} AND step = {step:UInt32})";
 /// Values of [`COLUMNS`] in a row that is gone: which row it is, and no numbers.
-const GONE: &str = "calendar, period, period_start, period_end, level, within, '', area_id, '', indicator, '', NULL, NULL, NULL, NULL, NULL, NULL, \
+const GONE: &str = "calendar, period, period_start, period_end, level, '', area_id, '', indicator, '', NULL, NULL, NULL, NULL, NULL, NULL, \
      false, false, false, 0, [], 0, 0, 0, NULL, ''";
 
 /// What the SQL of rows is asked for.
@@ -231,13 +231,13 @@ impl Scope {
 /// The computed rows, then as gone what is stored on the same condition and not computed.
 fn replacing(rows: &str, stored: &str) -> String {
     format!(
-        "INSERT INTO rollup_rows ({COLUMNS}, gone, version)
-         SELECT {COLUMNS}, gone, {{version:UInt64}}
+        "INSERT INTO rollup_rows ({COLUMNS}, within, gone, version)
+         SELECT {COLUMNS}, within, gone, {{version:UInt64}}
          FROM
          (
-             SELECT {COLUMNS}, false AS gone FROM {rows}
+             SELECT {COLUMNS}, within, false AS gone FROM {rows}
              UNION ALL
-             SELECT {GONE}, true FROM rollup_rows FINAL
+             SELECT {GONE}, within, true FROM rollup_rows FINAL
              WHERE {stored} AND NOT gone
          )
          ORDER BY gone
@@ -289,7 +289,9 @@ mod tests {
         assert!(periods.len() > STEP_PERIODS_MAX);
         periods.truncate(STEP_PERIODS_MAX);
         let scope = Scope { generation: 1, indicators: Vec::new(), periods };
-        for text in [scope.wards_text(), scope.rows_text(), scope.step_cells_text(), scope.step_wards_text(), scope.touched_rows_text()] {
+        for text in
+            [scope.wards_text(), scope.rows_text(), scope.step_cells_text(), scope.step_wards_text(), scope.touched_rows_text()]
+        {
             assert!(text.len() < QUERY_BYTES_MAX, "{} bytes", text.len());
             for word in ["<cells>", "<keys>", "members>", "<others>", "<scope>", "<touched>", "<periods>"] {
                 assert!(!text.contains(word), "{word}");
