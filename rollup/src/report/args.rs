@@ -11,6 +11,7 @@ use nix::unistd::{Uid, User};
 use super::chore::{Looked, Reports};
 use super::close::{Request, close, restate, unwritten};
 use super::diff::{self, Compared};
+use super::difference;
 use super::list::{Listed, list};
 use super::show::{Shown, show};
 use crate::arguments::{parse_calendar, parse_day};
@@ -60,11 +61,11 @@ enum ReportCommand {
         #[arg(long, value_enum, default_value = "csv")]
         format: Format,
     },
-    /// Print line by line what differs, and which records changed it
+    /// Print line by line what differs between versions, or from a version to now, and which records changed it
     Diff {
         #[command(flatten)]
         report: ReportOf,
-        /// Older version [default: the one before --to; without --to, the latest]
+        /// Older version [default: the one before --to]; without both, what the last restatement changed, and what the next one would
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         from: Option<u32>,
         /// Newer version [default: the rollups of now]
@@ -72,7 +73,7 @@ enum ReportCommand {
         to: Option<u32>,
         /// Form of the output
         #[arg(long, value_enum, default_value = "text")]
-        format: diff::Format,
+        format: difference::Format,
     },
     /// Which reports are open, due, late, closed, restated; with --area, every version with its hash
     List {

@@ -21,6 +21,8 @@ pub(super) const LOOK_BACK_DAYS: u64 = 400;
 const PATIENCE: TimeDelta = TimeDelta::seconds(60);
 /// How often a report that is closed is looked at again, for areas that have got their first row since.
 const AGAIN_AFTER: Duration = Duration::from_secs(600);
+/// How often it is looked again what is open of a report that is late.
+const LATE_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// Who closes by schedule.
 const SCHEDULER: &str = "scheduler";
 
@@ -46,7 +48,8 @@ pub(crate) struct Looked {
 pub(crate) struct Reports {
     data: Option<InForce>,
     settled: HashMap<Label, Instant>,
-    told: HashSet<Label>,
+    /// Late ones: since when they wait, and when it was looked what of them is open.
+    waiting: HashMap<Label, (DateTime<Utc>, Instant)>,
     is_swept: bool,
 }
 
@@ -68,6 +71,10 @@ impl Reports {
             if self.settled.contains_key(&label(&due.period)) {
                 continue;
             }
+            if let Some(since) = self.still_waits(&data, &due) {
+                self.judge(&data, &due.period, (Some(since), now), &mut looked);
+                continue;
+            }
             match close(store, &data, &due).await {
                 Ok((closed, waiting)) => {
                     looked.closed += closed;
@@ -85,6 +92,13 @@ impl Reports {
         failed.map_or(Ok(looked), Err)
     }
 
+    /// Since when a report waits that was looked at just now, while the data have not moved as far as it needs.
+    fn still_waits(&self, data: &InForce, due: &Due) -> Option<DateTime<Utc>> {
+        let (since, looked) = self.waiting.get(&label(&due.period))?;
+        let is_whole = due.levels.iter().any(|(_, due)| data.reaches(*due));
+        (!is_whole && looked.elapsed() < LATE_AGAIN_AFTER).then_some(*since)
+    }
+
     /// A report that waits since a moment, or for nothing.
     fn judge(
         &mut self,
@@ -96,12 +110,13 @@ impl Reports {
         let report = label(period);
         match waiting {
             None => {
-                self.told.remove(&report);
+                self.waiting.remove(&report);
                 self.settled.insert(report, Instant::now());
             }
             Some(due) if now >= due + PATIENCE => {
                 let detail = format!("due at {}, but {}", utc(due), data.reached());
-                if self.told.insert(report.clone()) {
+                if self.waiting.get(&report).is_none_or(|(_, looked)| looked.elapsed() >= LATE_AGAIN_AFTER) {
+                    self.waiting.insert(report.clone(), (due, Instant::now()));
                     warn!(calendar = %period.calendar, period = %period.id, detail, "report is late");
                 }
                 looked.late.push(Late { report, detail });

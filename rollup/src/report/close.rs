@@ -8,6 +8,7 @@ use chiso_schemas::store::Store;
 use chrono::{DateTime, Utc};
 
 use super::diff::{self, Side};
+use super::difference::{Format, print};
 use super::freeze::{Because, Freeze, Made, Which};
 use super::{InForce, end_of, is_opened, utc, versions};
 use crate::failure::Failure;
@@ -58,7 +59,7 @@ pub(super) async fn close(store: &Store, request: &Request, incomplete: bool, ou
         if request.areas.is_empty() && !already.is_empty() {
             writeln!(out, "{title}: {} areas were closed already", already.len())?;
         }
-        tell(out, &title, &made, !request.areas.is_empty())?;
+        tell(out, (&title, "closed"), &made, !request.areas.is_empty())?;
         match (made.is_empty(), incomplete && is_late) {
             (true, _) => writeln!(out, "{title}: nothing to close"),
             (false, true) => writeln!(out, "{title}: closed incomplete; {}, it waited for {}", data.reached(), utc(wanted)),
@@ -99,14 +100,15 @@ pub(super) async fn restate(store: &Store, request: &Request, out: &mut impl Wri
     if made.is_empty() {
         return writeln!(out, "{title}: no row has changed since it was closed, nothing to restate").map_err(unwritten);
     }
-    tell(out, &title, &made, true).map_err(unwritten)?;
+    tell(out, (&title, "restated"), &made, true).map_err(unwritten)?;
     let mut versions: Vec<u32> = made.iter().map(|made| made.version).collect();
     versions.sort_unstable();
     versions.dedup();
     for version in versions {
         let areas: Vec<String> = made.iter().filter(|made| made.version == version).map(|made| made.area_id.clone()).collect();
         let sides = (Side::Version(version - 1), Side::Version(version));
-        diff::print(store, &data, (&period, &areas), sides, diff::Format::Text, out).await?;
+        let comparison = diff::compare(store, &data, (&period, &areas), sides).await?;
+        print(&[comparison], Format::Text, out).map_err(unwritten)?;
     }
     Ok(())
 }
@@ -137,7 +139,7 @@ fn late(data: &InForce, period: &Period, wanted: DateTime<Utc>) -> Failure {
 }
 
 /// One line for each version where they are few or were asked for, else one for all.
-fn tell(out: &mut impl Write, title: &str, made: &[Made], one_by_one: bool) -> std::io::Result<()> {
+fn tell(out: &mut impl Write, (title, done): (&str, &str), made: &[Made], one_by_one: bool) -> std::io::Result<()> {
     const FEW: usize = 20;
     if one_by_one && made.len() <= FEW {
         for made in made {
@@ -145,7 +147,7 @@ fn tell(out: &mut impl Write, title: &str, made: &[Made], one_by_one: bool) -> s
         }
     } else if !made.is_empty() {
         let rows: u64 = made.iter().map(|made| made.rows).sum();
-        writeln!(out, "{title}: closed {} areas, {rows} rows; the hash of each: chiso-rollup report list --area ID", made.len())?;
+        writeln!(out, "{title}: {done} {} areas, {rows} rows; the hash of each: chiso-rollup report list --area ID", made.len())?;
     }
     Ok(())
 }

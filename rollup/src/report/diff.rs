@@ -1,6 +1,6 @@
 //! `report diff`: line by line what differs between two versions, or between a version and the rollups of now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::io::Write;
 
@@ -8,13 +8,12 @@ use chiso_schemas::calendar::{CalendarId, Period};
 use chiso_schemas::store::Store;
 use chrono::{DateTime, Utc};
 use clickhouse::query::Query;
-use serde::Serialize;
 
-use super::causes::{self, Cause, Causes};
+use super::causes::{self, Causes};
 use super::close::unwritten;
+use super::difference::{Changed, Comparison, Format, differing, print};
 use super::{InForce, Version, about, utc, versions};
 use crate::export::row::{self, ExportRow};
-use crate::export::write::fields;
 use crate::failure::Failure;
 
 /// Rows of the latest version of each area of the parameters `calendar`, `period` and `areas`.
@@ -22,6 +21,9 @@ pub(super) const LATEST: &str =
     "(SELECT * FROM report_rows WHERE calendar = {calendar:String} AND period = {period:String} AND (area_id, stage) IN
      (SELECT area_id, stage FROM report_versions WHERE calendar = {calendar:String} AND period = {period:String} AND latest
       AND (empty({areas:Array(String)}) OR area_id IN {areas:Array(String)})))";
+/// Instead of the latest, the one before it.
+const PREVIOUS: &str = "AND (area_id, version + 1) IN
+     (SELECT area_id, version FROM report_versions WHERE calendar = {calendar:String} AND period = {period:String} AND latest)";
 /// Rows of now of those areas, if they have a version.
 pub(super) const CURRENT: &str =
     "(SELECT * FROM rollup_rows FINAL WHERE calendar = {calendar:String} AND period = {period:String} AND NOT gone AND area_id IN
@@ -48,6 +50,10 @@ pub(super) fn changed(old: &str, new: &str) -> String {
 pub(super) enum Side {
     /// A version of each area.
     Version(u32),
+    /// The version before the latest of each area that was restated.
+    Previous,
+    /// The latest version of each area, whichever that is.
+    Latest,
     /// The rollups of now.
     Current,
 }
@@ -57,14 +63,29 @@ impl Side {
     fn table(self, parameter: &str) -> String {
         match self {
             Self::Version(_) => LATEST.replace("AND latest", &format!("AND version = {{{parameter}:UInt32}}")),
+            Self::Previous => LATEST.replace("AND latest", PREVIOUS),
+            Self::Latest => LATEST.to_owned(),
             Self::Current => CURRENT.to_owned(),
+        }
+    }
+
+    /// The versions that it stands for, of all in the order of areas and numbers.
+    fn of(self, versions: &[Version]) -> Vec<&Version> {
+        match self {
+            Self::Version(number) => versions.iter().filter(|version| version.version == number).collect(),
+            Self::Previous => {
+                let pairs = versions.windows(2).filter(|pair| pair[1].latest && pair[0].area_id == pair[1].area_id);
+                pairs.map(|pair| &pair[0]).collect()
+            }
+            Self::Latest => versions.iter().filter(|version| version.latest).collect(),
+            Self::Current => Vec::new(),
         }
     }
 
     fn number(self) -> u32 {
         match self {
             Self::Version(number) => number,
-            Self::Current => 0,
+            Self::Previous | Self::Latest | Self::Current => 0,
         }
     }
 }
@@ -73,18 +94,11 @@ impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Version(number) => write!(f, "version {number}"),
+            Self::Previous => f.write_str("the version before"),
+            Self::Latest => f.write_str("the latest version"),
             Self::Current => f.write_str("now"),
         }
     }
-}
-
-/// How to print it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-pub(super) enum Format {
-    /// Lines for people.
-    Text,
-    /// One array, an object for each row that differs.
-    Json,
 }
 
 /// What is compared.
@@ -93,91 +107,99 @@ pub(super) struct Compared {
     pub(super) calendar: CalendarId,
     pub(super) period: String,
     pub(super) areas: Vec<String>,
-    /// None = the version before `to`, or the latest.
+    /// None = the version before `to`; without that, what the last restatement changed and what the next one would change.
     pub(super) from: Option<u32>,
     /// None = the rollups of now.
     pub(super) to: Option<u32>,
 }
+
+impl Compared {
+    fn sides(&self, found: &[Version]) -> Vec<(Side, Side)> {
+        match (self.from, self.to) {
+            (None, None) if found.iter().any(|version| version.version > 1) => {
+                vec![(Side::Previous, Side::Latest), (Side::Latest, Side::Current)]
+            }
+            (None, None) => vec![(Side::Latest, Side::Current)],
+            (Some(from), None) => vec![(Side::Version(from), Side::Current)],
+            (from, Some(to)) => vec![(Side::Version(from.unwrap_or(to.saturating_sub(1))), Side::Version(to))],
+        }
+    }
+}
+
+/// Areas that one query is asked for by name.
+const AREAS_AT_ONCE: usize = 1_000;
 
 /// Prints what differs.
 pub(super) async fn diff(store: &Store, compared: &Compared, format: Format, out: &mut impl Write) -> Result<(), Failure> {
     let data = InForce::of(store, None).await?;
     let period = data.period(compared.calendar, &compared.period)?;
     let found = versions(store, &period, &compared.areas).await?;
-    let to = compared.to.map_or(Side::Current, Side::Version);
-    let latest = found.iter().map(|version| version.version).max().unwrap_or_default();
-    let from = compared.from.or(compared.to.map(|to| to.saturating_sub(1))).unwrap_or(latest);
-    for number in [Some(from), compared.to].into_iter().flatten() {
-        if !found.iter().any(|version| version.version == number) {
-            return Err(Failure::Refused(format!(
-                "there is no version {number} of the report {} {}; see chiso-rollup report list",
-                period.calendar, period.id
-            )));
-        }
+    if found.is_empty() {
+        return Err(Failure::Refused(format!(
+            "the report {} {} is not closed; see chiso-rollup report list",
+            period.calendar, period.id
+        )));
     }
-    // Areas without one of the versions have nothing to be compared with.
-    let has = |area: &str, number: u32| found.iter().any(|version| version.area_id == area && version.version == number);
-    let mut areas: Vec<String> = found.iter().map(|version| version.area_id.clone()).collect();
-    areas.dedup();
-    let all = areas.len();
-    areas.retain(|area| has(area, from) && compared.to.is_none_or(|to| has(area, to)));
-    let areas = if compared.areas.is_empty() && areas.len() == all { Vec::new() } else { areas };
-    print(store, &data, (&period, &areas), (Side::Version(from), to), format, out).await
+    let mut comparisons = Vec::new();
+    for (from, to) in compared.sides(&found) {
+        for side in [from, to] {
+            if matches!(side, Side::Version(_)) && side.of(&found).is_empty() {
+                return Err(Failure::Refused(format!(
+                    "there is no {side} of the report {} {}; see chiso-rollup report list",
+                    period.calendar, period.id
+                )));
+            }
+        }
+        // Areas without one of the versions have nothing to be compared with.
+        let areas_of =
+            |side: Side| -> BTreeSet<&str> { side.of(&found).into_iter().map(|version| version.area_id.as_str()).collect() };
+        let (old, new) = (areas_of(from), areas_of(to));
+        let both: Vec<String> =
+            old.iter().filter(|area| to == Side::Current || new.contains(*area)).map(|area| (*area).to_owned()).collect();
+        let is_all = compared.areas.is_empty() && both.len() == areas_of(Side::Latest).len();
+        let areas = if is_all { &[][..] } else { &both[..] };
+        comparisons.push(compare(store, &data, (&period, areas), (from, to)).await?);
+    }
+    print(&comparisons, format, out).map_err(unwritten)
 }
 
-/// A row that differs.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-struct Changed {
-    area_id: String,
-    area_name: String,
-    indicator: String,
-    lines: Vec<Line>,
-    /// Events that arrived since the old side was complete, in cells that the row counts.
-    events: u64,
-    changed_by: Vec<Cause>,
-}
-
-/// A column that differs; nothing is empty.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-struct Line {
-    column: &'static str,
-    old: String,
-    new: String,
-}
-
-/// Prints what differs between two sides of a period; no areas = all that are closed.
-pub(super) async fn print(
+/// What differs between two sides of a period; no areas = all that are closed.
+pub(super) async fn compare(
     store: &Store,
     data: &InForce,
     (period, areas): (&Period, &[String]),
     (from, to): (Side, Side),
-    format: Format,
-    out: &mut impl Write,
-) -> Result<(), Failure> {
-    let found = versions(store, period, areas).await?;
-    let of = |side: Side| -> Vec<&Version> { found.iter().filter(|version| side == Side::Version(version.version)).collect() };
-    let pair = Pair { store, period, areas, from, to };
-    let mut rows = pair.rows().await?;
-    if !rows.is_empty() {
-        let since = of(from).iter().map(|version| version.complete_through).min().flatten();
-        let until = of(to).iter().map(|version| version.closed_at).max();
-        let query = pair.query(&causes::sql(&pair.keys()));
-        let mut causes = causes::of(store, query, (period, data.generation), (since, until)).await?;
-        for row in &mut rows {
-            let Causes { events, first } = causes.remove(&(row.area_id.clone(), row.indicator.clone())).unwrap_or_default();
-            (row.events, row.changed_by) = (events, first);
+) -> Result<Comparison, Failure> {
+    let found = versions(store, period, &[]).await?;
+    let is_meant: HashSet<&String> = areas.iter().collect();
+    let found: Vec<Version> =
+        found.into_iter().filter(|version| areas.is_empty() || is_meant.contains(&version.area_id)).collect();
+    let of = |side: Side| side.of(&found);
+    let since = of(from).iter().map(|version| version.complete_through).min().flatten();
+    let until = of(to).iter().map(|version| version.closed_at).max();
+    let mut rows = Vec::new();
+    // None, which is all, or so many at once as fit into the address of a request.
+    for areas in if areas.is_empty() { vec![areas] } else { areas.chunks(AREAS_AT_ONCE).collect() } {
+        let pair = Pair { store, period, areas, from, to };
+        let mut differing = pair.rows().await?;
+        if !differing.is_empty() {
+            let query = pair.query(&causes::sql(&pair.keys()));
+            let mut causes = causes::of(store, query, (period, data.generation), (since, until)).await?;
+            for row in &mut differing {
+                let Causes { events, first } = causes.remove(&(row.area_id.clone(), row.indicator.clone())).unwrap_or_default();
+                (row.events, row.changed_by) = (events, first);
+            }
         }
+        rows.extend(differing);
     }
     let generations = |side: Side| match side {
-        Side::Version(_) => of(side).iter().map(|version| version.generation).max().unwrap_or_default(),
+        Side::Version(_) | Side::Previous | Side::Latest => {
+            of(side).iter().map(|version| version.generation).max().unwrap_or_default()
+        }
         Side::Current => data.generation,
     };
-    let title = format!("{} {} from {} to {}", period.calendar, period.id, pair.told(from, &of(from)), pair.told(to, &of(to)));
-    let written = match format {
-        Format::Json => json(&rows, out),
-        Format::Text => text(&rows, (&title, generations(from), generations(to)), out),
-    };
-    written.map_err(unwritten)
+    let title = format!("{} {} from {} to {}", period.calendar, period.id, told(from, &of(from)), told(to, &of(to)));
+    Ok(Comparison { title, from: from.to_string(), to: to.to_string(), generations: (generations(from), generations(to)), rows })
 }
 
 /// Two sides of the reports of a period.
@@ -214,64 +236,12 @@ impl Pair<'_> {
         }
         Ok(pairs.into_values().filter_map(|[old, new]| differing(old.as_ref(), new.as_ref())).collect())
     }
-
-    fn told(&self, side: Side, versions: &[&Version]) -> String {
-        let closed: Option<DateTime<Utc>> = versions.iter().map(|version| version.closed_at).max();
-        match closed {
-            Some(closed) => format!("{side} (closed {})", utc(closed)),
-            None => side.to_string(),
-        }
-    }
 }
 
-fn differing(old: Option<&ExportRow>, new: Option<&ExportRow>) -> Option<Changed> {
-    let known = new.or(old)?;
-    let texts = |row: Option<&ExportRow>| -> Vec<String> {
-        row.map(|row| fields(row).map(|(_, text)| text).collect()).unwrap_or_default()
-    };
-    let (old_texts, new_texts) = (texts(old), texts(new));
-    let at = |texts: &[String], n: usize| texts.get(n).cloned().unwrap_or_default();
-    let lines = fields(known).enumerate();
-    // Of a row that came or went its name says nothing more.
-    let lines = lines.filter(|(_, (column, _))| *column != "area_name" || (old.is_some() && new.is_some()));
-    let lines = lines.map(|(n, (column, _))| Line { column, old: at(&old_texts, n), new: at(&new_texts, n) });
-    Some(Changed {
-        area_id: known.area_id.clone(),
-        area_name: known.area_name.clone(),
-        indicator: known.indicator.clone(),
-        lines: lines.filter(|line| line.old != line.new).collect(),
-        events: 0,
-        changed_by: Vec::new(),
-    })
-}
-
-fn json(rows: &[Changed], out: &mut impl Write) -> std::io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, rows)?;
-    writeln!(out)
-}
-
-fn text(rows: &[Changed], (title, old, new): (&str, u32, u32), out: &mut impl Write) -> std::io::Result<()> {
-    if rows.is_empty() {
-        return writeln!(out, "{title}: no difference");
+fn told(side: Side, versions: &[&Version]) -> String {
+    let closed: Option<DateTime<Utc>> = versions.iter().map(|version| version.closed_at).max();
+    match closed {
+        Some(closed) => format!("{side} (closed {})", utc(closed)),
+        None => side.to_string(),
     }
-    writeln!(out, "{title}: {} rows differ", rows.len())?;
-    if old != new {
-        writeln!(out, "the reference data changed from generation {old} to {new}: they may be why, too")?;
-    }
-    for row in rows {
-        writeln!(out, "\n{} {}, {}", row.area_id, row.area_name, row.indicator)?;
-        for Line { column, old, new } in &row.lines {
-            let shown = |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
-            writeln!(out, "  {column}: {} -> {}", shown(old), shown(new))?;
-        }
-        for cause in &row.changed_by {
-            writeln!(out, "  because of {cause}")?;
-        }
-        match row.events - row.changed_by.len() as u64 {
-            0 if row.events == 0 => writeln!(out, "  no event of it has arrived since: the reference data changed, or the day")?,
-            0 => {}
-            more => writeln!(out, "  and {more} events more")?,
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The protocol of a close: stage the rows in one query, hash them, claim versions, and see which claims counted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chiso_schemas::calendar::Period;
 use chiso_schemas::reference::{FIRST_DAY, Level};
@@ -130,22 +130,23 @@ impl Freeze<'_> {
         let nothing = |area_id: &str, level: &str| -> Result<Staged, Failure> {
             Ok(Staged { level: level.to_owned(), area_id: area_id.to_owned(), rows: 0, sha256: digest::of(&[])? })
         };
-        let is_staged = |area_id: &str| staged.iter().any(|area| area.area_id == area_id);
+        let by_area: HashMap<&str, &Staged> = staged.iter().map(|area| (area.area_id.as_str(), area)).collect();
         let mut claims: Vec<Claim> = Vec::new();
         match which {
             Which::Unclosed(_) => claims.extend(staged.iter().map(|area| Claim { area: area.clone(), version: 1 })),
             Which::Named(named) => {
                 claims.extend(staged.iter().map(|area| Claim { area: area.clone(), version: 1 }));
-                for (area, level) in named.iter().filter(|(area, _)| !is_staged(area)) {
+                for (area, level) in named.iter().filter(|(area, _)| !by_area.contains_key(area.as_str())) {
                     claims.push(Claim { area: nothing(area, level.as_str())?, version: 1 });
                 }
             }
             Which::Changed(areas) => {
                 let current = about(self.store, &format!("SELECT DISTINCT toString(area_id) FROM {CURRENT}"), self.period, areas);
                 let current = current.fetch_all::<String>().await.map_err(self.store.during("list the areas with rows"))?;
+                let current: HashSet<String> = current.into_iter().collect();
                 for closed in versions(self.store, self.period, areas).await?.into_iter().filter(|version| version.latest) {
-                    let area = match staged.iter().find(|area| area.area_id == closed.area_id) {
-                        Some(area) => area.clone(),
+                    let area = match by_area.get(closed.area_id.as_str()) {
+                        Some(area) => (*area).clone(),
                         None if current.contains(&closed.area_id) => continue,
                         None => nothing(&closed.area_id, &closed.level)?,
                     };

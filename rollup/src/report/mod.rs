@@ -9,6 +9,7 @@ mod causes;
 pub(crate) mod chore;
 mod close;
 mod diff;
+mod difference;
 mod digest;
 mod freeze;
 mod list;

@@ -119,7 +119,7 @@ fn a_late_correction_moves_the_rollup_and_not_the_report() {
     world.process(TODAY);
     assert_eq!(shown(&world, &[]), first, "a closed version never changes");
     let current = about(&world, "diff", &["--area", WARD]).ok();
-    for line in ["version 1 (closed ", ") to now: 1 rows differ", "W00101@2025-07-01", "  value: 10 -> 13"] {
+    for line in ["the latest version (closed ", ") to now: 1 rows differ", "W00101@2025-07-01", "  value: 10 -> 13"] {
         assert!(current.contains(line), "{line}:\n{current}");
     }
     assert!(
@@ -151,6 +151,17 @@ fn a_late_correction_moves_the_rollup_and_not_the_report() {
     assert!(about(&world, "diff", &["--to", "3"]).fails(1).contains("no version 3"));
     let list = report(&world, "list", &["--calendar", "legal", "--period", "2025-M08"]).ok();
     assert!(list.contains("closed") && list.contains("by command"), "{list}");
+
+    // What the restatement changed, and what the next one would, also of areas that were not restated yet.
+    world.publish_events([received("c", "00202", 1, &[])]);
+    world.process(TODAY);
+    let diff = about(&world, "diff", &[]).ok();
+    let (restated, next) = diff.split_once("from the latest version").unwrap();
+    assert!(restated.contains("value: 30 -> 33") && !restated.contains("W00202"), "{diff}");
+    assert!(next.contains("value: 20 -> 21") && next.contains("value: 33 -> 34"), "{diff}");
+    let gone = received("c-gone", "00202", 0, &[("revision", 1.into()), ("record", "c".into())]);
+    world.publish_events([gone.replace("\"value\":0", "\"retracted\":true")]);
+    world.process(TODAY);
 
     // A retraction takes a row out of the report, and the report out of nothing.
     world.publish_events([received("b-gone", "00202", 0, &[("record", "b".into()), ("revision", 1.into())])

@@ -1,6 +1,5 @@
 //! Reports that are closed by the scheduler: when they are due and whole, late while they are not.
 
-use std::fs::File;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -27,8 +26,7 @@ struct Scheduler(Child);
 impl Scheduler {
     fn start(world: &World, today: &str) -> Self {
         let mut command = world.command("chiso-rollup", &["run", "--today", today]);
-        let log = File::create(std::env::temp_dir().join(&world.database)).unwrap();
-        Self(command.env("CHISO__ROLLUP__INTERVAL_MS", "200").stdout(Stdio::null()).stderr(log).spawn().unwrap())
+        Self(command.env("CHISO__ROLLUP__INTERVAL_MS", "200").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
     fn signal(&self, signal: Signal) {
