@@ -122,8 +122,10 @@ impl Metrics {
     /// This scheduler leads in that epoch, or stands by.
     pub(crate) fn leads(&self, epoch: Option<u32>) {
         self.0.leading.set(i64::from(epoch.is_some()));
-        if let Some(epoch) = epoch {
-            self.0.epoch.set(i64::from(epoch));
+        match epoch {
+            Some(epoch) => _ = self.0.epoch.set(i64::from(epoch)),
+            // Whoever leads looks after the reports.
+            None => _ = self.0.reports_late.set(0),
         }
         self.0.health.works(epoch.is_some());
     }

@@ -11,6 +11,18 @@ use crate::harness::{TlsProxy, World, unique};
 /// The database of `deploy/clickhouse/users.sql`; no other test uses it.
 const DATABASE: &str = "chiso";
 
+/// What a close does with rows that did not count.
+const FORGET: &str = "DELETE FROM report_rows WHERE stage NOT IN (SELECT stage FROM report_versions)";
+
+/// Every command about a report.
+fn reports(run: impl Fn(&[&str])) {
+    for command in ["close", "restate", "diff", "show"] {
+        run(&["report", command, "--calendar", "legal", "--period", "2025-H2"]);
+    }
+    run(&["report", "list"]);
+    run(&["report", "close-due"]);
+}
+
 #[test]
 fn the_programs_work_over_https_with_the_rights_of_users_sql_and_no_others() {
     let mut world = World::bare("rights", 2);
@@ -35,6 +47,8 @@ fn the_programs_work_over_https_with_the_rights_of_users_sql_and_no_others() {
     as_user("chiso_rollup", rollup, "chiso-rollup", &["run", "--once", "--today", "2026-02-10"]);
     let csv = as_user("chiso_rollup", rollup, "chiso-rollup", &["export", "--calendar", "civil", "--period", "2025-Y"]);
     assert!(csv.lines().count() > 10, "{csv}");
+    reports(|arguments| _ = as_user("chiso_rollup", rollup, "chiso-rollup", arguments));
+    engines.sql_as("chiso_rollup", rollup, DATABASE, FORGET).unwrap();
     let lines = fs::read_to_string(SEED).unwrap().lines().count();
     assert_eq!(world.sql("SELECT count() FROM event_log FINAL"), lines.to_string());
     assert_eq!(world.sql("SELECT count() FROM rejected_events"), "1");

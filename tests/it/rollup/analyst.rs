@@ -10,7 +10,9 @@ fn an_analyst_reads_every_view_and_writes_nothing() {
     let engines = world.engines;
     let (user, password) = engines.analyst();
     let ask = |sql: &str| engines.sql_as(user, password, &world.database, sql);
-    for (view, rows) in [("events", 1), ("rollups", 30), ("rejected_events", 0)] {
+    let close = ["report", "close", "--calendar", "legal", "--period", "2025-M08", "--today", super::TODAY];
+    world.rollup(&close).ok();
+    for (view, rows) in [("events", 1), ("rollups", 30), ("rejected_events", 0), ("reports", 3), ("report_versions", 3)] {
         let count = ask(&format!("SELECT count() FROM {view}")).unwrap();
         assert_eq!(count.trim(), rows.to_string(), "{view}");
     }
@@ -29,6 +31,8 @@ fn an_analyst_reads_every_view_and_writes_nothing() {
         "TRUNCATE TABLE event_log",
         "ALTER TABLE event_log DELETE WHERE 1",
         "DELETE FROM event_log WHERE 1",
+        "DELETE FROM report_rows WHERE 1",
+        "INSERT INTO report_claims (version) VALUES (2)",
         "OPTIMIZE TABLE event_log",
         "SYSTEM RELOAD CONFIG",
     ] {
