@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chiso_rollup::arguments::{parse_calendar, parse_day, parse_level};
+use chiso_rollup::audit::AuditArgs;
 use chiso_rollup::export::Format;
 use chiso_rollup::findings::FindingsArgs;
 use chiso_rollup::report::args::ReportArgs;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Findings(FindingsArgs),
     /// Close reports, restate closed ones, show their versions and what differs
     Report(ReportArgs),
+    /// Prove the rollups against the events; exit code 1 and every difference, if any
+    Audit(AuditArgs),
 }
 
 #[derive(clap::Args)]

@@ -4,12 +4,13 @@
 use std::time::{Duration, Instant};
 
 use chiso_schemas::store::Store;
+use tokio::task::JoinSet;
 
 use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::report::chore::Reports;
 use crate::scheduler::Schedule;
-use crate::{compaction, moment_of};
+use crate::{audit, compaction, findings, moment_of};
 
 /// How often it is looked what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -20,6 +21,10 @@ const REPORTS_EVERY: Duration = Duration::from_secs(5);
 
 /// Does what is due, one thing after the other, for ever.
 pub(crate) async fn run(store: Store, schedule: Schedule) {
+    // Long ones, which end with this future.
+    let mut beside = JoinSet::new();
+    beside.spawn(findings::watch(store.clone(), schedule.clone()));
+    beside.spawn(audit::every_night(store.clone(), schedule.clone()));
     let Schedule { settings, metrics, today } = schedule;
     let mut ledger = Pace::every(LEDGER_EVERY);
     let (mut due, mut reports) = (Pace::every(REPORTS_EVERY), Reports::default());
@@ -40,7 +45,7 @@ pub(crate) async fn run(store: Store, schedule: Schedule) {
 }
 
 /// Counts how a chore has ended.
-fn note<T>(metrics: &Metrics, chore: &'static str, done: Result<T, Failure>) {
+pub(crate) fn note<T>(metrics: &Metrics, chore: &'static str, done: Result<T, Failure>) {
     metrics.chore(chore, done.is_ok());
     if let Err(error) = done {
         tracing::warn!(chore, %error, "not done, tried again when it is due");

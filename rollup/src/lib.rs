@@ -9,6 +9,7 @@ pub mod sql;
 
 pub mod migrate;
 
+pub mod audit;
 mod chores;
 mod health;
 mod watch;
@@ -47,4 +48,10 @@ pub fn moment_of(today: Option<NaiveDate>) -> DateTime<Utc> {
     let now = Utc::now();
     let time = FixedOffset::east_opt(LOCAL_OFFSET_SECONDS).map(|offset| now.with_timezone(&offset).time());
     today.zip(time).and_then(|(day, time)| local_moment(day, time)).unwrap_or(now)
+}
+
+/// Whether the local clock is past a minute of the day.
+fn is_past(minute: u32) -> bool {
+    let local = i64::from(LOCAL_OFFSET_SECONDS) + Utc::now().timestamp();
+    local.rem_euclid(86_400) >= i64::from(minute) * 60
 }

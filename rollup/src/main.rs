@@ -13,7 +13,7 @@ use chiso_rollup::export::{self, Selection};
 use chiso_rollup::failure::Failure;
 use chiso_rollup::metrics::Metrics;
 use chiso_rollup::scheduler::{self, Schedule};
-use chiso_rollup::{compaction, findings, local_day, migrate, pass, report, status};
+use chiso_rollup::{audit, compaction, findings, local_day, migrate, pass, report, status};
 use chiso_schemas::logging;
 use chiso_schemas::outside::serve;
 use chiso_schemas::reference::Files;
@@ -77,8 +77,9 @@ async fn command(args: Args) -> Result<(), Failure> {
         Command::Status => status::status(&store, &mut std::io::stdout().lock()).await,
         Command::CompactLedger => print_summary(&compaction::run(&store, settings.ledger.keep_s).await?),
         Command::Export(args) => export_to(&store, args).await,
-        Command::Findings(args) => findings::list(&store, &args, std::io::stdout().lock()).await,
         Command::Report(args) => report::args::run(&store, args, std::io::stdout()).await,
+        Command::Audit(args) => audit::command(&store, args, std::io::stdout().lock()).await,
+        Command::Findings(args) => findings::list(&store, (&args, &settings), std::io::stdout().lock()).await,
     }
 }
 

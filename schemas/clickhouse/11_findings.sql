@@ -42,3 +42,18 @@ ENGINE = MergeTree
 ORDER BY finished_at
 TTL toDateTime(finished_at) + INTERVAL 400 DAY
 COMMENT 'judgements of everything';
+
+-- Audits of samples that schedulers have made.
+CREATE TABLE IF NOT EXISTS audits
+(
+    today        Date32               COMMENT 'local day of the audit',
+    seed         UInt64               COMMENT 'seed of its sample, to repeat it',
+    rows         UInt64               COMMENT 'rollup rows compared',
+    cells        UInt64               COMMENT 'cells compared',
+    differences  UInt64               COMMENT 'differences found: must be 0',
+    in_flight    UInt64               COMMENT 'differences of rows and cells with work waiting: no errors',
+    finished_at  DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'when it ended, by the clock of the server'
+)
+ENGINE = MergeTree
+ORDER BY finished_at
+COMMENT 'audits of samples';

@@ -2,13 +2,16 @@
 
 use std::io::Write;
 
+use chiso_schemas::settings::Settings;
 use chiso_schemas::store::{Store, check_schema};
+use chrono::NaiveDate;
 use clickhouse::Row;
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{ContentArrangement, Table};
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
+use super::{Kind, judge_now};
+use crate::arguments::parse_day;
 use crate::failure::Failure;
 
 /// Arguments of `findings`.
@@ -20,6 +23,12 @@ pub struct FindingsArgs {
     /// Settled ones too
     #[arg(long)]
     pub all: bool,
+    /// Judge everything anew first, as a scheduler does every night
+    #[arg(long)]
+    pub judge: bool,
+    /// Local day of the judgement, which decides what months have ended; for tests
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+    pub today: Option<NaiveDate>,
     /// Form of the output
     #[arg(long, value_enum, default_value = "table")]
     pub format: ListFormat,
@@ -66,12 +75,15 @@ FROM findings
 WHERE (empty({kinds:Array(String)}) OR findings.kind IN {kinds:Array(String)}) AND ({all:Bool} OR findings.settled_at IS NULL)
 ORDER BY findings.kind, findings.first_seen, findings.subject, findings.period";
 
-/// Lists findings, the oldest of each kind first.
+/// Lists findings, the oldest of each kind first, and judges before if it is asked to.
 ///
 /// # Errors
 /// With `--check`, one of them is open; else the tables are not those of this release, ClickHouse fails, or the output does.
-pub async fn list(store: &Store, args: &FindingsArgs, out: impl Write) -> Result<(), Failure> {
+pub async fn list(store: &Store, (args, settings): (&FindingsArgs, &Settings), out: impl Write) -> Result<(), Failure> {
     check_schema(store).await?;
+    if args.judge {
+        judge_now(store, settings, args.today.unwrap_or_else(crate::local_day)).await?;
+    }
     let kinds: Vec<&str> = args.kind.iter().map(|kind| kind.as_str()).collect();
     let query = store.read().query_raw(LIST).param("kinds", &kinds).param("all", args.all);
     let rows = query.fetch_all::<Listed>().await.map_err(store.during("read the findings"))?;

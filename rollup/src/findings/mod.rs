@@ -1,8 +1,10 @@
 //! Findings: what people should look at. They are judged beside the passes and never hold one up; a finding settles when its
 //! cause is gone, and opens again when it comes back.
 
+mod judge;
 mod kind;
 mod list;
+mod watch;
 
 use std::collections::HashMap;
 
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use kind::Kind;
 pub use list::{FindingsArgs, list};
+pub use watch::judge_now;
+pub(crate) use watch::watch;
 
 use crate::failure::Failure;
 

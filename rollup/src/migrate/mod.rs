@@ -11,6 +11,7 @@ use chiso_schemas::store::{Store, active_generation};
 use serde::Serialize;
 
 use crate::failure::Failure;
+pub(crate) use rows::tables as reference_rows;
 
 /// What `migrate` found and did.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]

@@ -6,7 +6,7 @@ use chiso_schemas::reference::{Allowed, Area, Indicator, LAST_DAY, Name, Path, R
 use serde_json::{Map, Value, json};
 
 /// Every table with its rows.
-pub(super) fn tables(reference: &Reference) -> Vec<(&'static str, Vec<Value>)> {
+pub(crate) fn tables(reference: &Reference) -> Vec<(&'static str, Vec<Value>)> {
     let units = &reference.units;
     vec![
         ("reference_indicators", indicators(reference)),

@@ -151,6 +151,15 @@ pub const REFERENCE_DIR: Key = Key::new(
 /// How often the scheduler passes.
 pub const ROLLUP_INTERVAL_MS: Key =
     Key::new("rollup", "interval_ms", "5000", "a whole number of milliseconds from 100 to 3600000");
+/// What change of a state is a finding.
+pub const FINDINGS_JUMP_FACTOR: Key = Key::new("findings", "jump_factor", "10", "a whole number from 2 to 1000000");
+/// When a missing report is a finding.
+pub const FINDINGS_MISSING_GRACE_DAYS: Key =
+    Key::new("findings", "missing_grace_days", "5", "a whole number of days from 0 to 366");
+/// When the nightly audit begins.
+pub const AUDIT_AT: Key = Key::new("audit", "at", "\"02:00\"", "a local time of day as \"HH:MM\"");
+/// How much it proves.
+pub const AUDIT_SAMPLE: Key = Key::new("audit", "sample", "50", "a whole number from 0 to 1000000");
 /// Where metrics and health are served.
 pub const HTTP_LISTEN: Key =
     Key::new("http", "listen", "", "an IP address and a port, such as \"0.0.0.0:9464\" or \"[::]:9464\", or leave it out");
@@ -168,7 +177,7 @@ pub const LOG_FILTER: Key =
     Key::new("log", "filter", "\"info\"", "a level (error, warn, info, debug, trace), or such as \"info,chiso_ingest=debug\"");
 
 /// All settings, in the order of the file.
-pub const ALL: [Key; 34] = [
+pub const ALL: [Key; 38] = [
     KAFKA_BROKERS,
     KAFKA_TOPIC,
     KAFKA_GROUP,
@@ -199,6 +208,10 @@ pub const ALL: [Key; 34] = [
     LEDGER_KEEP_S,
     REFERENCE_DIR,
     ROLLUP_INTERVAL_MS,
+    FINDINGS_JUMP_FACTOR,
+    FINDINGS_MISSING_GRACE_DAYS,
+    AUDIT_AT,
+    AUDIT_SAMPLE,
     HTTP_LISTEN,
     TRACES_OTLP_ENDPOINT,
     LOG_FORMAT,

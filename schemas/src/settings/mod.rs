@@ -9,6 +9,7 @@ mod kafka;
 pub mod key;
 mod outside;
 mod problems;
+mod proof;
 mod read;
 mod secret;
 
@@ -23,6 +24,7 @@ pub use kafka::{Kafka, Rejects, SaslMechanism, Security, is_topic};
 pub use key::Key;
 pub use outside::{Http, Log, LogFormat, Traces};
 pub use problems::{Problem, Problems};
+pub use proof::{Audit, Findings};
 use read::Reader;
 pub use secret::Secret;
 
@@ -45,6 +47,10 @@ pub struct Settings {
     pub reference: Reference,
     /// How they are rolled up.
     pub rollup: Rollup,
+    /// What people are told to look at.
+    pub findings: Findings,
+    /// How the figures are proven.
+    pub audit: Audit,
     /// Where a worker can be asked how it is.
     pub http: Http,
     /// Where it sends traces of its work.
@@ -134,6 +140,8 @@ impl Settings {
             },
             reference: Reference { dir: reader.path(&key::REFERENCE_DIR) },
             rollup: Rollup { interval_ms: reader.number(&key::ROLLUP_INTERVAL_MS, 100..=3_600_000) },
+            findings: proof::findings(&mut reader),
+            audit: proof::audit(&mut reader),
             http: outside::http(&mut reader),
             traces: outside::traces(&mut reader),
             log: outside::log(&mut reader),

@@ -1,10 +1,13 @@
 //! `chiso-rollup` as its users meet it: real processes on a real ClickHouse, and what its commands refuse.
 
 mod analyst;
+mod audits;
 pub(crate) mod changes;
 mod compaction;
 mod exports;
 mod figures;
+mod findings;
+
 mod gone;
 mod orphans;
 mod passes;

@@ -37,7 +37,7 @@ fn migrate_can_be_repeated_and_describes_every_column() {
     let undescribed = "SELECT name FROM system.tables WHERE database = currentDatabase() AND comment = ''";
     assert_eq!(world.sql(undescribed), "", "tables without a comment");
     let views = world.sql("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View' ORDER BY name");
-    for view in ["events", "indicators", "lineage", "rejected_events", "rollups", "sources", "targets", "units"] {
+    for view in ["events", "findings", "indicators", "lineage", "rejected_events", "rollups", "sources", "targets", "units"] {
         assert!(views.lines().any(|name| name == view), "the view {view} is missing: {views}");
     }
 }
