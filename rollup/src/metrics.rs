@@ -91,6 +91,9 @@ impl Metrics {
         for result in ["ok", "failed", "superseded"] {
             drop(inner.passes.get_or_create(&[("result", result)]));
         }
+        for family in [&inner.chores, &inner.chore_failures] {
+            drop(family.get_or_create(&[("chore", "ledger")]));
+        }
         inner.register();
         Self(Arc::new(inner))
     }

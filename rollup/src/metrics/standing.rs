@@ -9,6 +9,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use crate::findings::Kind;
+
 /// One look.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Standing {
@@ -25,7 +27,7 @@ pub(crate) struct Standing {
     /// `complete_through` in milliseconds since 1970, if all partitions are read.
     pub(crate) complete_ms: Option<i64>,
     /// Open findings by kind.
-    pub(crate) findings: Vec<(String, u64)>,
+    pub(crate) findings: Vec<(Kind, u64)>,
 }
 
 /// The last look and when it was.

@@ -10,10 +10,13 @@ use std::sync::atomic::AtomicU32;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Page, Watched};
+use tempfile::TempDir;
+
+use super::{Page, Site, Watched};
 use crate::harness::{Outgoing, World, program, wait_until};
 use crate::ingest::lost_answers::{self, Line};
 use crate::ingest::{SOON, events};
+use crate::rollup::Scheduler;
 
 #[derive(Deserialize)]
 struct Rules {
@@ -51,7 +54,7 @@ fn rules() -> Vec<Rule> {
 /// The names of metrics in an expression.
 fn metrics(expr: &str) -> BTreeSet<String> {
     let words = expr.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    words.filter(|word| word.starts_with("chiso_ingest_") || word.starts_with("process_")).map(str::to_owned).collect()
+    words.filter(|word| ["chiso_", "process_"].iter().any(|prefix| word.starts_with(prefix))).map(str::to_owned).collect()
 }
 
 /// A worker that has stored and refused something and tried an insert again: families without a series are not shown.
@@ -66,18 +69,34 @@ fn busy(world: &mut World) -> Watched {
     watched
 }
 
-/// Whether a worker shows the metric. The name of a family has no suffix in its description.
-fn shows(page: &Page, metric: &str) -> bool {
+/// A scheduler that has made a pass and has looked what stands.
+fn rolling(world: &World, folder: &TempDir) -> (Scheduler, Site) {
+    let scheduler = Scheduler::start(world, folder.path(), "scheduler");
+    let site = Site::of_scheduler(&scheduler);
+    wait_until("the scheduler has looked", SOON, || site.metrics().has("chiso_rollup_complete_through_seconds"));
+    (scheduler, site)
+}
+
+/// What a worker and a scheduler show together.
+fn shown(name: &str) -> [Page; 2] {
+    let (mut world, folder) = (World::new(name, 1), TempDir::new().unwrap());
+    let watched = busy(&mut world);
+    let (scheduler, site) = rolling(&world, &folder);
+    let pages = [watched.metrics(), site.metrics()];
+    scheduler.stop();
+    watched.worker.stop();
+    pages
+}
+
+/// Whether one of them shows the metric. The name of a family has no suffix in its description.
+fn shows(pages: &[Page], metric: &str) -> bool {
     let described = || metric.strip_suffix("_total").or(metric.strip_suffix("_bucket")).unwrap_or(metric);
-    page.names().contains(metric) || page.described.contains(described())
+    pages.iter().any(|page| page.names().contains(metric) || page.described.contains(described()))
 }
 
 #[test]
 fn every_alert_names_metrics_that_there_are_and_has_a_page() {
-    let mut world = World::new("alerts", 1);
-    let watched = busy(&mut world);
-    let page = watched.metrics();
-    watched.worker.stop();
+    let page = shown("alerts");
     let (rules, index) = (rules(), fs::read_to_string(root().join("deploy/runbook/README.md")).unwrap());
     assert!(rules.len() > 10);
     let mut pages = BTreeSet::from(["README.md".to_owned(), "faults.md".to_owned()]);
@@ -103,19 +122,18 @@ fn every_alert_names_metrics_that_there_are_and_has_a_page() {
 }
 
 #[test]
-fn the_dashboard_names_metrics_that_there_are() {
-    let mut world = World::new("panels", 1);
-    let watched = busy(&mut world);
-    let page = watched.metrics();
-    watched.worker.stop();
-    let text = fs::read_to_string(root().join("deploy/dashboards/ingest.json")).unwrap();
-    let dashboard: Value = serde_json::from_str(&text).unwrap();
-    for panel in dashboard["panels"].as_array().unwrap() {
-        for target in panel["targets"].as_array().unwrap() {
-            let used = metrics(target["expr"].as_str().unwrap());
-            assert!(!used.is_empty(), "{panel}");
-            for metric in used {
-                assert!(shows(&page, &metric), "{} names {metric}, which /metrics does not show", panel["title"]);
+fn the_dashboards_name_metrics_that_there_are() {
+    let page = shown("panels");
+    for name in ["ingest", "rollup"] {
+        let text = fs::read_to_string(root().join(format!("deploy/dashboards/{name}.json"))).unwrap();
+        let dashboard: Value = serde_json::from_str(&text).unwrap();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                let used = metrics(target["expr"].as_str().unwrap());
+                assert!(!used.is_empty(), "{panel}");
+                for metric in used {
+                    assert!(shows(&page, &metric), "{} names {metric}, which /metrics does not show", panel["title"]);
+                }
             }
         }
     }
@@ -136,7 +154,8 @@ fn commands(page: &Path) -> Vec<String> {
 #[test]
 fn the_commands_of_the_runbook_work() {
     let mut world = World::new("runbook", 1);
-    let watched = busy(&mut world);
+    let (watched, folder) = (busy(&mut world), TempDir::new().unwrap());
+    let (scheduler, site) = rolling(&world, &folder);
     wait_until("statistics have come", SOON, || watched.metrics().sum("chiso_ingest_kafka_broker_up", &[]) == 1.0);
     let setup = commands(&root().join("deploy/runbook/README.md"));
     let path = format!("{}:{}", program("chiso-ingest").parent().unwrap().display(), std::env::var("PATH").unwrap());
@@ -144,7 +163,7 @@ fn the_commands_of_the_runbook_work() {
         for block in commands(&page) {
             let mut bash = Command::new("bash");
             bash.args(["-euc", &format!("{}\n{block}", setup[0])]).env("PATH", &path);
-            bash.env("WORKER", format!("http://{}", watched.site.0));
+            bash.env("WORKER", format!("http://{}", watched.site.0)).env("SCHEDULER", format!("http://{}", site.0));
             for (name, value) in world.command("chiso-ingest", &[]).get_envs() {
                 bash.env(name, value.unwrap());
             }
@@ -156,5 +175,6 @@ fn the_commands_of_the_runbook_work() {
             assert!(shows, "{} shows nothing:\n{block}", page.display());
         }
     }
+    scheduler.stop();
     watched.worker.stop();
 }
