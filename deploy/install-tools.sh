@@ -11,6 +11,8 @@ missing=()
 for pair in "${wanted[@]}"; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair#*:}")
 done
+# Reads the workbooks of `chiso-rollup export` in a test.
+command -v soffice >/dev/null 2>&1 || missing+=(libreoffice-calc-nogui)
 # Debian's Python comes without what makes virtual environments.
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 command -v cargo >/dev/null 2>&1 || { echo "cargo is missing: install Rust with rustup, see https://rustup.rs" >&2; exit 3; }

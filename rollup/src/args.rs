@@ -49,6 +49,8 @@ pub(crate) enum Command {
     },
     /// Join old rows of the ledger that follow each other; a pass does it by itself when ledger.rows_max is reached
     CompactLedger,
+    /// Remove what was kept long enough (settings [retention]); a scheduler does it by itself
+    Sweep,
     /// What waits, what the last pass did, and who leads
     Status,
     /// Print rows of periods

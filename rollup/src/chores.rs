@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::report::chore::Reports;
 use crate::scheduler::Schedule;
-use crate::{audit, compaction, findings, moment_of};
+use crate::{audit, compaction, findings, moment_of, sweep};
 
 /// How often it is looked what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -19,12 +19,13 @@ const LEDGER_EVERY: Duration = Duration::from_secs(60);
 /// How often it is looked which reports are due.
 const REPORTS_EVERY: Duration = Duration::from_secs(5);
 
-/// Does what is due, one thing after the other, for ever.
+/// Does what is due, for ever: what takes long beside the others, these one after the other.
 pub(crate) async fn run(store: Store, schedule: Schedule) {
     // Long ones, which end with this future.
     let mut beside = JoinSet::new();
     beside.spawn(findings::watch(store.clone(), schedule.clone()));
     beside.spawn(audit::every_night(store.clone(), schedule.clone()));
+    beside.spawn(sweep::forever(store.clone(), schedule.settings.retention.clone(), schedule.metrics.clone()));
     let Schedule { settings, metrics, today } = schedule;
     let mut ledger = Pace::every(LEDGER_EVERY);
     let (mut due, mut reports) = (Pace::every(REPORTS_EVERY), Reports::default());

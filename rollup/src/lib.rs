@@ -24,6 +24,7 @@ pub mod progress;
 pub mod scheduler;
 pub mod scope;
 pub mod status;
+pub mod sweep;
 pub mod touched;
 
 pub mod arguments;

@@ -13,7 +13,7 @@ use chiso_rollup::export::{self, Selection};
 use chiso_rollup::failure::Failure;
 use chiso_rollup::metrics::Metrics;
 use chiso_rollup::scheduler::{self, Schedule};
-use chiso_rollup::{audit, compaction, findings, local_day, migrate, pass, report, status};
+use chiso_rollup::{audit, compaction, findings, local_day, migrate, pass, report, status, sweep};
 use chiso_schemas::logging;
 use chiso_schemas::outside::serve;
 use chiso_schemas::reference::Files;
@@ -74,6 +74,7 @@ async fn command(args: Args) -> Result<(), Failure> {
         Command::Run { once: false, today } => {
             scheduler::run(&store, Schedule { settings, today, metrics }, stop_signal()?).await
         }
+        Command::Sweep => print_summary(&sweep::run(&store, &settings.retention).await?),
         Command::Status => status::status(&store, &mut std::io::stdout().lock()).await,
         Command::CompactLedger => print_summary(&compaction::run(&store, settings.ledger.keep_s).await?),
         Command::Export(args) => export_to(&store, args).await,
@@ -87,7 +88,7 @@ async fn export_to(store: &Store, args: ExportArgs) -> Result<(), Failure> {
     let ExportArgs { calendar, period, level, area, indicator, format, output } = args;
     let selection = Selection { calendar, periods: period, levels: level, areas: area, indicators: indicator };
     let Some(path) = output else {
-        return export::run(store, &selection, format, std::io::stdout().lock(), "standard output").await;
+        return export::run(store, &selection, format, std::io::stdout(), "standard output").await;
     };
     // Beside the target, so that the last step is one rename and nobody finds half a file.
     let failed = |cause| Failure::Output { place: path.display().to_string(), cause };

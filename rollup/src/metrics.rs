@@ -92,7 +92,9 @@ impl Metrics {
             drop(inner.passes.get_or_create(&[("result", result)]));
         }
         for family in [&inner.chores, &inner.chore_failures] {
-            drop(family.get_or_create(&[("chore", "ledger")]));
+            for chore in ["ledger", "sweep"] {
+                drop(family.get_or_create(&[("chore", chore)]));
+            }
         }
         inner.register();
         Self(Arc::new(inner))

@@ -14,7 +14,8 @@ CREATE TABLE IF NOT EXISTS rejected_log
     raw         Nullable(String)                            COMMENT 'message value, byte for byte; null if there was none',
     arrived     DateTime64(3, 'UTC')                        COMMENT 'Kafka timestamp of the message',
     batch       UUID                                        COMMENT 'batch that stored it',
-    generation  UInt32                                      COMMENT 'generation of the reference data that refused it'
+    generation  UInt32                                      COMMENT 'generation of the reference data that refused it',
+    stored_at   DateTime('UTC') DEFAULT now()               COMMENT 'when ClickHouse stored it; retention counts from here'
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (topic, incarnation, partition, offset)

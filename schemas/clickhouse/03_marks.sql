@@ -20,7 +20,8 @@ COMMENT 'cells touched by stored batches';
 CREATE TABLE IF NOT EXISTS retired
 (
     batch  UUID    COMMENT 'batch whose cells are rolled up',
-    epoch  UInt32  COMMENT 'epoch of the pass that did it'
+    epoch  UInt32  COMMENT 'epoch of the pass that did it',
+    retired_at  DateTime('UTC') DEFAULT now()  COMMENT 'when ClickHouse was told; retention counts from here'
 )
 ENGINE = ReplacingMergeTree(epoch)
 ORDER BY batch

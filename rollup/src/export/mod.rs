@@ -1,8 +1,9 @@
-//! `export`: the rows of contract section 6 for any period, as CSV, JSON or a table for a terminal.
+//! `export`: the rows of contract section 6 for any period, as CSV, JSON, a workbook or a table for a terminal.
 
 pub(crate) mod row;
 mod table;
 pub(crate) mod write;
+pub(crate) mod xlsx;
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -10,6 +11,7 @@ use std::io::Write;
 use chiso_schemas::calendar::{CalendarId, Period};
 use chiso_schemas::reference::{FIRST_DAY, Level, Reference};
 use chiso_schemas::store::{Store, check_schema, reference_of};
+use chrono::{DateTime, Utc};
 use clickhouse::query::Query;
 
 use crate::failure::Failure;
@@ -18,6 +20,7 @@ use crate::scope::{LEVELS, STEP_PERIODS_MAX, STEP_ROWS_MAX};
 use crate::sql::Scope;
 use row::ExportRow;
 use write::Writer;
+use xlsx::About;
 
 /// Which rows to print.
 #[derive(Clone, Debug)]
@@ -41,6 +44,8 @@ pub enum Format {
     Csv,
     /// One array of objects; numbers are JSON numbers, absent ones null.
     Json,
+    /// A workbook in Vietnamese, one sheet a level, for Excel or LibreOffice.
+    Xlsx,
     /// For a terminal: the figure in one column, technical columns left out.
     Table,
 }
@@ -50,7 +55,13 @@ pub enum Format {
 ///
 /// # Errors
 /// A period, area or indicator that is not known, no pass yet, ClickHouse or the output failing.
-pub async fn run(store: &Store, selection: &Selection, format: Format, out: impl Write, place: &str) -> Result<(), Failure> {
+pub async fn run(
+    store: &Store,
+    selection: &Selection,
+    format: Format,
+    out: impl Write + Send,
+    place: &str,
+) -> Result<(), Failure> {
     check_schema(store).await?;
     let Some(LastPass { generation, .. }) = last_pass(store).await? else {
         return Err(Failure::Refused("nothing is rolled up yet; run chiso-rollup run --once".to_owned()));
@@ -58,7 +69,8 @@ pub async fn run(store: &Store, selection: &Selection, format: Format, out: impl
     let reference = reference_of(store, generation).await?;
     let periods = selection.check(&reference)?;
     let failed = |cause| Failure::Output { place: place.to_owned(), cause };
-    let mut writer = Writer::begin(format, out).map_err(failed)?;
+    let about = About::new(selection, &reference, generation, reached(store).await?);
+    let mut writer = Writer::begin(format, out, about).map_err(failed)?;
     let kept = kept_labels(store, selection.calendar).await?;
     let is_kept = |period: &Period| kept.contains(&period.id);
     // A Date32 begins on that day; legal periods of the first year begin two weeks before.
@@ -127,6 +139,13 @@ impl Selection {
             .param("levels", &levels)
             .param("areas", &self.areas)
     }
+}
+
+/// Up to when the figures are complete, as the view `rollups` says it.
+async fn reached(store: &Store) -> Result<Option<DateTime<Utc>>, Failure> {
+    let query = store.read().query_raw("SELECT toUnixTimestamp64Milli(max(complete_through)) FROM passes");
+    let moment = query.fetch_one::<Option<i64>>().await.map_err(store.during("read how far the figures reach"))?;
+    Ok(moment.and_then(DateTime::from_timestamp_millis))
 }
 
 /// The labels of a calendar that have stored rows.

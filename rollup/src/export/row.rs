@@ -53,3 +53,41 @@ pub(crate) fn select(table: &str) -> String {
                   indexOf(['ward', 'district', 'province', 'country'], toString(found.level)), found.area_code, found.indicator"
     )
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A row of a ward that holds much of what is hard to write.
+    pub(in super::super) fn row() -> ExportRow {
+        let text = str::to_owned;
+        ExportRow {
+            calendar: text("legal"),
+            period: text("2025-H2"),
+            period_start: text("2025-06-15"),
+            period_end: text("2025-12-14"),
+            level: text("ward"),
+            area_code: text("11413"),
+            area_id: text("W11413@2025-07-01"),
+            area_name: text("Phường \"Hải, An\""),
+            indicator: text("it-expenditure"),
+            kind: text("flow"),
+            value: text("12345678901234567890123456789012.123456"),
+            numerator: String::new(),
+            denominator: String::new(),
+            percent: String::new(),
+            stated_percent: String::new(),
+            as_of: text("2025-10-09"),
+            carried: false,
+            approximate: true,
+            qualified: false,
+            records: 3,
+            sources: 1,
+            wards_reporting: 1,
+            wards_percent_only: 0,
+            wards_expected: 1,
+            target: String::new(),
+            status: String::new(),
+        }
+    }
+}

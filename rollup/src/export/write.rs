@@ -1,10 +1,11 @@
-//! Rows as CSV, JSON or a table for a terminal.
+//! Rows as CSV, JSON, a workbook or a table for a terminal.
 
 use std::io::{BufWriter, Result, Write};
 
 use comfy_table::Table;
 
 use super::row::ExportRow;
+use super::xlsx::{About, Book};
 use super::{Format, table};
 
 /// How a column stands in JSON.
@@ -61,15 +62,16 @@ pub(crate) fn fields(row: &ExportRow) -> impl Iterator<Item = (&'static str, Str
 }
 
 /// Writes rows one by one.
-pub(crate) enum Writer<W: Write> {
+pub(crate) enum Writer<W: Write + Send> {
     Csv(Box<csv::Writer<W>>),
     Json { out: BufWriter<W>, first: bool },
+    Xlsx { out: W, book: Box<Book> },
     Table { out: W, table: Box<Table> },
 }
 
-impl<W: Write> Writer<W> {
-    /// Writes what stands before the first row.
-    pub(crate) fn begin(format: Format, out: W) -> Result<Self> {
+impl<W: Write + Send> Writer<W> {
+    /// Writes what stands before the first row. A workbook also says what its rows are about.
+    pub(crate) fn begin(format: Format, out: W, about: About) -> Result<Self> {
         match format {
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
@@ -81,6 +83,7 @@ impl<W: Write> Writer<W> {
                 out.write_all(b"[")?;
                 Ok(Self::Json { out, first: true })
             }
+            Format::Xlsx => Ok(Self::Xlsx { out, book: Box::new(Book::new(about)) }),
             Format::Table => Ok(Self::Table { out, table: Box::new(table::new()) }),
         }
     }
@@ -96,6 +99,7 @@ impl<W: Write> Writer<W> {
                 }
                 out.write_all(b"}")
             }
+            Self::Xlsx { book, .. } => book.row(row),
             Self::Table { table, .. } => {
                 table.add_row(table::cells(row));
                 Ok(())
@@ -109,6 +113,10 @@ impl<W: Write> Writer<W> {
             Self::Csv(mut writer) => writer.flush(),
             Self::Json { mut out, .. } => {
                 out.write_all(b"\n]\n")?;
+                out.flush()
+            }
+            Self::Xlsx { mut out, book } => {
+                book.end(&mut out)?;
                 out.flush()
             }
             Self::Table { mut out, table } => {
@@ -131,43 +139,12 @@ fn json(form: Form, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::row::tests::row;
     use super::*;
-
-    fn row() -> ExportRow {
-        let text = str::to_owned;
-        ExportRow {
-            calendar: text("legal"),
-            period: text("2025-H2"),
-            period_start: text("2025-06-15"),
-            period_end: text("2025-12-14"),
-            level: text("ward"),
-            area_code: text("11413"),
-            area_id: text("W11413@2025-07-01"),
-            area_name: text("Phường \"Hải, An\""),
-            indicator: text("it-expenditure"),
-            kind: text("flow"),
-            value: text("12345678901234567890123456789012.123456"),
-            numerator: String::new(),
-            denominator: String::new(),
-            percent: String::new(),
-            stated_percent: String::new(),
-            as_of: text("2025-10-09"),
-            carried: false,
-            approximate: true,
-            qualified: false,
-            records: 3,
-            sources: 1,
-            wards_reporting: 1,
-            wards_percent_only: 0,
-            wards_expected: 1,
-            target: String::new(),
-            status: String::new(),
-        }
-    }
 
     fn written(format: Format, rows: usize) -> String {
         let mut out = Vec::new();
-        let mut writer = Writer::begin(format, &mut out).unwrap();
+        let mut writer = Writer::begin(format, &mut out, About::default()).unwrap();
         (0..rows).for_each(|_| writer.row(&row()).unwrap());
         writer.end().unwrap();
         String::from_utf8(out).unwrap()

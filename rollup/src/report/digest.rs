@@ -12,6 +12,7 @@ use super::about;
 use crate::export::Format;
 use crate::export::row::{self, ExportRow};
 use crate::export::write::Writer;
+use crate::export::xlsx::About;
 use crate::failure::Failure;
 
 /// The rows of one area in a stage.
@@ -54,7 +55,7 @@ fn staged(rows: &[ExportRow]) -> Result<Option<Staged>, Failure> {
 pub(super) fn of(rows: &[ExportRow]) -> Result<String, Failure> {
     let failed = |cause| Failure::Output { place: "the hash of a report".to_owned(), cause };
     let mut sink = Sink(Sha256::new());
-    let mut writer = Writer::begin(Format::Csv, &mut sink).map_err(failed)?;
+    let mut writer = Writer::begin(Format::Csv, &mut sink, About::default()).map_err(failed)?;
     for row in rows {
         writer.row(row).map_err(failed)?;
     }

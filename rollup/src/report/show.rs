@@ -10,6 +10,7 @@ use super::{InForce, about, digest, versions};
 use crate::export::Format;
 use crate::export::row::{self, ExportRow};
 use crate::export::write::Writer;
+use crate::export::xlsx::About;
 use crate::failure::Failure;
 
 /// Which version of which reports.
@@ -24,7 +25,7 @@ pub(super) struct Shown {
 }
 
 /// Prints the rows in the order of contract section 6.
-pub(super) async fn show(store: &Store, shown: &Shown, format: Format, out: impl Write) -> Result<(), Failure> {
+pub(super) async fn show(store: &Store, shown: &Shown, format: Format, out: impl Write + Send) -> Result<(), Failure> {
     let data = InForce::of(store, None).await?;
     let period = data.period(shown.calendar, &shown.period)?;
     let wanted = |version: &&super::Version| shown.version.map_or(version.latest, |number| number == version.version);
@@ -48,7 +49,15 @@ pub(super) async fn show(store: &Store, shown: &Shown, format: Format, out: impl
     let query = about(store, &row::select(table), &period, &shown.areas).param("version", shown.version.unwrap_or(0));
     let query = query.param("levels", none.as_slice()).param("indicators", none.as_slice());
     let mut rows = query.fetch::<ExportRow>().map_err(store.during("read a closed report"))?;
-    let mut writer = Writer::begin(format, out).map_err(unwritten)?;
+    let count = found.iter().filter(wanted).count();
+    let about = About::of_report(
+        &data.reference,
+        &period,
+        &shown.areas,
+        shown.version.map_or("mới nhất".to_owned(), |n| n.to_string()),
+        count,
+    );
+    let mut writer = Writer::begin(format, out, about).map_err(unwritten)?;
     while let Some(mut row) = rows.next().await.map_err(store.during("read a closed report"))? {
         digest::mend(&mut row, &period);
         writer.row(&row).map_err(unwritten)?;

@@ -160,6 +160,18 @@ pub const FINDINGS_MISSING_GRACE_DAYS: Key =
 pub const AUDIT_AT: Key = Key::new("audit", "at", "\"02:00\"", "a local time of day as \"HH:MM\"");
 /// How much it proves.
 pub const AUDIT_SAMPLE: Key = Key::new("audit", "sample", "50", "a whole number from 0 to 1000000");
+/// Days for which refused messages are kept.
+pub const RETENTION_REJECTS_DAYS: Key =
+    Key::new("retention", "rejects_days", "400", "a whole number of days from 0 (for ever) to 36500");
+/// Days for which marks are kept after their batch was rolled up.
+pub const RETENTION_MARKS_DAYS: Key =
+    Key::new("retention", "marks_days", "30", "a whole number of days from 0 (for ever) to 36500");
+/// Days for which rollup rows that disappeared are kept.
+pub const RETENTION_GONE_DAYS: Key =
+    Key::new("retention", "gone_days", "30", "a whole number of days from 0 (for ever) to 36500");
+/// Days for which records of passes are kept.
+pub const RETENTION_PASSES_DAYS: Key =
+    Key::new("retention", "passes_days", "30", "a whole number of days from 0 (for ever) to 36500");
 /// Where metrics and health are served.
 pub const HTTP_LISTEN: Key =
     Key::new("http", "listen", "", "an IP address and a port, such as \"0.0.0.0:9464\" or \"[::]:9464\", or leave it out");
@@ -177,7 +189,7 @@ pub const LOG_FILTER: Key =
     Key::new("log", "filter", "\"info\"", "a level (error, warn, info, debug, trace), or such as \"info,chiso_ingest=debug\"");
 
 /// All settings, in the order of the file.
-pub const ALL: [Key; 38] = [
+pub const ALL: [Key; 42] = [
     KAFKA_BROKERS,
     KAFKA_TOPIC,
     KAFKA_GROUP,
@@ -212,6 +224,10 @@ pub const ALL: [Key; 38] = [
     FINDINGS_MISSING_GRACE_DAYS,
     AUDIT_AT,
     AUDIT_SAMPLE,
+    RETENTION_REJECTS_DAYS,
+    RETENTION_MARKS_DAYS,
+    RETENTION_GONE_DAYS,
+    RETENTION_PASSES_DAYS,
     HTTP_LISTEN,
     TRACES_OTLP_ENDPOINT,
     LOG_FORMAT,

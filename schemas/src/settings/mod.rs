@@ -11,6 +11,7 @@ mod outside;
 mod problems;
 mod proof;
 mod read;
+mod retention;
 mod secret;
 
 use std::ffi::OsString;
@@ -26,6 +27,7 @@ pub use outside::{Http, Log, LogFormat, Traces};
 pub use problems::{Problem, Problems};
 pub use proof::{Audit, Findings};
 use read::Reader;
+pub use retention::Retention;
 pub use secret::Secret;
 
 /// What an operator can set. Fields without a default are empty unless the command needs them.
@@ -51,6 +53,8 @@ pub struct Settings {
     pub findings: Findings,
     /// How the figures are proven.
     pub audit: Audit,
+    /// How long is kept what is not facts and not reports.
+    pub retention: Retention,
     /// Where a worker can be asked how it is.
     pub http: Http,
     /// Where it sends traces of its work.
@@ -142,6 +146,7 @@ impl Settings {
             rollup: Rollup { interval_ms: reader.number(&key::ROLLUP_INTERVAL_MS, 100..=3_600_000) },
             findings: proof::findings(&mut reader),
             audit: proof::audit(&mut reader),
+            retention: retention::retention(&mut reader),
             http: outside::http(&mut reader),
             traces: outside::traces(&mut reader),
             log: outside::log(&mut reader),

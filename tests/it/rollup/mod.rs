@@ -11,11 +11,14 @@ mod findings;
 mod gone;
 mod orphans;
 mod passes;
+mod queries;
 mod refusals;
 mod reports;
 mod reports_due;
 mod schedulers;
 mod schema;
+mod sheets;
+mod sweep;
 
 use serde_json::{Value, json};
 
