@@ -1,4 +1,6 @@
--- What analysts read (contract section 6). Made anew by every migrate.
+-- What analysts read (contract section 6). Made anew by every migrate. Views that accounts of wards and provinces read, too, read
+-- the tables with the rights of whom ran migrate: the accounts have none there, so nothing leads around the filters of
+-- deploy/clickhouse/accounts.sql.
 CREATE OR REPLACE VIEW events
 (
     date         Date32                        COMMENT 'local day (UTC+07:00) that the number belongs to',
@@ -17,6 +19,7 @@ CREATE OR REPLACE VIEW events
     dimensions   Map(String, String)           COMMENT 'breakdown of the fact',
     arrived      DateTime64(3, 'UTC')          COMMENT 'Kafka timestamp of its first arrival'
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT date, indicator, ward, source, record,
        statement.1 AS revision, statement.2 AS time, statement.3 AS id, statement.4 AS value, statement.5 AS numerator,
@@ -111,6 +114,7 @@ CREATE OR REPLACE VIEW rollups
     status              Enum8('' = 0, 'met' = 1, 'not_met' = 2) COMMENT 'met or not_met; empty if there is no target or nothing to compare',
     complete_through    Nullable(DateTime64(3, 'UTC')) COMMENT 'every message that lay in Kafka at that moment is in this row, refused, or a repeat'
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT calendar, period, period_start, period_end, level, area_code, area_id, area_name, indicator, kind, value, numerator, denominator,
        percent, stated_percent, as_of, carried, approximate, qualified, records, length(source_set) AS sources, wards_reporting,
@@ -221,6 +225,7 @@ CREATE OR REPLACE VIEW indicators
     may_exceed           Bool                    COMMENT 'whether a ratio may exceed 100 percent',
     dimensions           String                  COMMENT 'JSON object: allowed keys, each with * or the list of its values'
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT code, tier, name_vi, name_en, pillar, kind, numerator_meaning, denominator_meaning, unit, direction, carry_days, may_exceed, dimensions
 FROM reference_indicators FINAL WHERE generation = (SELECT max(generation) FROM generations)
@@ -237,6 +242,7 @@ CREATE OR REPLACE VIEW units
     valid_from      Date32                  COMMENT 'first day; 1900-01-01 = since before this data set',
     valid_to        Date32                  COMMENT 'last day; 2299-12-31 = still valid'
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT unit_id, code, level, name, type, parent_unit_id, valid_from, valid_to
 FROM reference_units FINAL WHERE generation = (SELECT max(generation) FROM generations)
@@ -249,6 +255,7 @@ CREATE OR REPLACE VIEW lineage
     relation        LowCardinality(String)  COMMENT 'whole, part-default or part',
     effective_from  Date32                  COMMENT 'first day of the new unit'
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT old_unit_id, new_unit_id, relation, effective_from
 FROM reference_lineage FINAL WHERE generation = (SELECT max(generation) FROM generations)
@@ -263,6 +270,7 @@ CREATE OR REPLACE VIEW sources
     wards       Array(String)  COMMENT 'unit subtrees it may speak for; * = all',
     topics      Array(String)  COMMENT 'topics it may arrive by; * = all'
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT source, name, priority, indicators, wards, topics
 FROM reference_sources FINAL WHERE generation = (SELECT max(generation) FROM generations)
@@ -278,6 +286,7 @@ CREATE OR REPLACE VIEW targets
     comparison  LowCardinality(String)  COMMENT '>=, <= or =',
     number      Decimal(38, 6)          COMMENT 'number compared with'
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT indicator, calendar, period, area_id, scope, comparison, number
 FROM reference_targets FINAL WHERE generation = (SELECT max(generation) FROM generations)
@@ -292,9 +301,66 @@ CREATE OR REPLACE VIEW findings
     first_seen  DateTime64(3, 'UTC')           COMMENT 'when it was found first',
     last_seen   DateTime64(3, 'UTC')           COMMENT 'when it was found last; it is looked for again when something about it changes, and every night',
     state       Enum8('open' = 1, 'settled' = 2) COMMENT 'open while it is found, settled when its cause is gone',
-    settled_at  Nullable(DateTime64(3, 'UTC')) COMMENT 'when its cause was gone; null while it is open'
+    settled_at  Nullable(DateTime64(3, 'UTC')) COMMENT 'when its cause was gone; null while it is open',
+    ward        LowCardinality(String)         COMMENT 'ward code that it is about, as valid on day; empty if it is about no single one',
+    day         Date32                         COMMENT 'day that it is about, a period by its last; 1900-01-01 if it is about none'
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
-SELECT kind, subject, period, detail, first_seen, last_seen, if(settled_at IS NULL, 'open', 'settled') AS state, settled_at
+SELECT kind, subject, period, detail, first_seen, last_seen, if(settled_at IS NULL, 'open', 'settled') AS state, settled_at, ward, day
 FROM finding_log FINAL
 COMMENT 'what people should look at: one row a finding';
+
+CREATE OR REPLACE VIEW account_reach
+(
+    account     String                  COMMENT 'ClickHouse user',
+    area_id     LowCardinality(String)  COMMENT 'unit whose rows it may see',
+    code        LowCardinality(String)  COMMENT 'code of the unit',
+    level       LowCardinality(String)  COMMENT 'ward, district or province',
+    valid_from  Date32                  COMMENT 'first day of the unit',
+    valid_to    Date32                  COMMENT 'last day of the unit'
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS
+SELECT DISTINCT bound.account AS account, reach.member AS area_id, members.code AS code, members.level AS level, members.valid_from AS valid_from,
+       members.valid_to AS valid_to
+FROM (SELECT unit_id, member FROM reference_reach WHERE generation = (SELECT max(generation) FROM generations)) AS reach
+INNER JOIN account_units AS bound ON reach.unit_id = bound.unit_id
+INNER JOIN (SELECT unit_id, code, level, valid_from, valid_to FROM reference_units WHERE generation = (SELECT max(generation) FROM generations)) AS members
+    ON reach.member = members.unit_id
+COMMENT 'units whose rows an account may see';
+
+-- Facts hold ward codes, which are used again. Most codes are an account's on every day; of others their whole years, and the
+-- days of years that are not whole.
+CREATE OR REPLACE VIEW account_days
+(
+    account  String                  COMMENT 'ClickHouse user',
+    ward     LowCardinality(String)  COMMENT 'ward code whose facts it may see',
+    span     LowCardinality(String)  COMMENT 'always; or year: all days of year; or day: that day',
+    year     UInt16                  COMMENT 'year, if span is year',
+    day      Date32                  COMMENT 'day, if span is day'
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS
+WITH owned AS
+(
+    SELECT account, code, valid_from, valid_to, bearers.units = count() OVER (PARTITION BY account, code) AS is_whole
+    FROM account_reach
+    INNER JOIN
+    (
+        SELECT code, uniqExact(unit_id) AS units FROM reference_units
+        WHERE generation = (SELECT max(generation) FROM generations) AND level = 'ward' GROUP BY code
+    ) AS bearers USING (code)
+    WHERE level = 'ward'
+)
+SELECT DISTINCT account, code AS ward, 'always' AS span, toUInt16(0) AS year, toDate32('1900-01-01') AS day FROM owned WHERE is_whole
+UNION ALL
+SELECT account, code, 'year', toUInt16(arrayJoin(range(toYear(valid_from), toYear(valid_to) + 1)) AS whole_year), toDate32('1900-01-01') FROM owned
+WHERE NOT is_whole AND valid_from <= makeDate32(whole_year, 1, 1) AND makeDate32(whole_year, 12, 31) <= valid_to
+UNION ALL
+SELECT account, code, 'day', toUInt16(0), arrayJoin(arrayDistinct(arrayConcat(
+           arrayMap(n -> addDays(valid_from, n), range(toUInt32(dateDiff('day', valid_from, least(valid_to, makeDate32(toYear(valid_from), 12, 31)))) + 1)),
+           arrayMap(n -> addDays(valid_to, -n), range(toUInt32(dateDiff('day', greatest(valid_from, makeDate32(toYear(valid_to), 1, 1)), valid_to)) + 1))))) AS one_day
+FROM owned
+WHERE NOT is_whole AND (valid_from > makeDate32(toYear(one_day), 1, 1) OR makeDate32(toYear(one_day), 12, 31) > valid_to)
+COMMENT 'ward codes and days whose facts an account may see';

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::accounts::Account;
 use crate::data_dir::Identity;
 use crate::embedded::{STARTUP_STATEMENTS, STOP_STATEMENT};
 use crate::process::Engine;
@@ -40,8 +41,14 @@ pub(crate) struct ClickHouse {
 
 impl ClickHouse {
     /// Starts it with its files in `folder`.
-    pub(crate) fn start(library: &Path, folder: &Path, ports: ClickHousePorts, identity: &Identity) -> anyhow::Result<Self> {
-        write_config(folder, ports, identity)?;
+    pub(crate) fn start(
+        library: &Path,
+        folder: &Path,
+        ports: ClickHousePorts,
+        identity: &Identity,
+        accounts: &[Account],
+    ) -> anyhow::Result<Self> {
+        write_config(folder, ports, identity, accounts)?;
         // The path by which Linux finds this very program, even if its file has been replaced meanwhile.
         let mut command = Command::new("/proc/self/exe");
         command
@@ -101,15 +108,17 @@ impl ClickHouse {
 }
 
 /// Writes `config.xml` and `users.xml`, anew at every start because the ports are.
-fn write_config(folder: &Path, ports: ClickHousePorts, identity: &Identity) -> anyhow::Result<()> {
+fn write_config(folder: &Path, ports: ClickHousePorts, identity: &Identity, accounts: &[Account]) -> anyhow::Result<()> {
     let config = include_str!("../config/clickhouse.xml")
         .replace("@HTTP_PORT@", &ports.http.to_string())
-        .replace("@TCP_PORT@", &ports.tcp.to_string());
+        .replace("@TCP_PORT@", &ports.tcp.to_string())
+        .replace("@BACKUPS@", &folder.join("backups").display().to_string());
     let users = include_str!("../config/users.xml")
         .replace("@STARTUP_STATEMENTS@", &STARTUP_STATEMENTS.len().to_string())
         .replace("@SERVICE_SHA256@", &sha256(identity.password.as_bytes()))
         .replace("@ANALYST_SHA256@", &sha256(identity.analyst_password.as_bytes()))
-        .replace("@PROGRAMS@\n", &users::xml(identity));
+        .replace("@PROGRAMS@\n", &users::xml(identity))
+        .replace("@ACCOUNTS@\n", &accounts.iter().map(Account::xml).collect::<String>());
     for (name, text) in [("config.xml", config), ("users.xml", users)] {
         let path = folder.join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;

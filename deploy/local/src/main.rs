@@ -1,5 +1,6 @@
 //! The command line of chiso-local: Apache Kafka and ClickHouse on this machine, for trying out and for tests.
 
+mod accounts;
 mod cache;
 mod clickhouse;
 mod data_dir;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::accounts::Account;
 use crate::cache::Cache;
 use crate::requirements::Missing;
 
@@ -80,6 +82,9 @@ struct UpOptions {
     /// Native (TCP) port of ClickHouse [default: a free one].
     #[arg(long, value_name = "P", value_parser = clap::value_parser!(u16).range(1..))]
     tcp_port: Option<u16>,
+    /// ClickHouse user that sees only rows of its units, NAME=PASSWORD; may be repeated. docs/accounts.md says how it gets units.
+    #[arg(long, value_name = "NAME=PASSWORD")]
+    account: Vec<Account>,
     /// Topic to create if it is not there.
     #[arg(long, value_name = "NAME", default_value = up::DEFAULT_TOPIC)]
     topic: String,

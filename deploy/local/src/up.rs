@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use crate::UpOptions;
+use crate::accounts::Account;
 use crate::cache::{Cache, EnginePaths};
 use crate::clickhouse::{ANALYST_USER, ClickHouse, ClickHousePorts, SERVICE_USER};
 use crate::data_dir::DataDir;
@@ -70,7 +71,7 @@ impl<'a> Running<'a> {
         };
         drop(ports);
         say(&format!("starting Kafka and ClickHouse in {} ...", dir.path().display()));
-        let clickhouse = start_clickhouse(dir, engines, clickhouse_ports)?;
+        let clickhouse = start_clickhouse(dir, engines, clickhouse_ports, &options.account)?;
         let kafka = start_kafka(dir, engines, kafka_ports)?;
         let (clickhouse_answered, kafka_answered) = (false, false);
         Ok(Self { options, dir, engines, clickhouse_ports, clickhouse, clickhouse_answered, kafka_ports, kafka, kafka_answered })
@@ -140,7 +141,7 @@ impl<'a> Running<'a> {
     fn check(&mut self) -> anyhow::Result<()> {
         if let Err(error) = self.clickhouse.engine.check() {
             self.may_start_again(error, self.clickhouse_answered)?;
-            self.clickhouse = start_clickhouse(self.dir, self.engines, self.clickhouse_ports)?;
+            self.clickhouse = start_clickhouse(self.dir, self.engines, self.clickhouse_ports, &self.options.account)?;
             self.clickhouse_answered = false;
         }
         if let Err(error) = self.kafka.engine.check() {
@@ -228,8 +229,13 @@ impl<'a> Running<'a> {
     }
 }
 
-fn start_clickhouse(dir: &DataDir, engines: &EnginePaths, ports: ClickHousePorts) -> anyhow::Result<ClickHouse> {
-    ClickHouse::start(&engines.libchdb, &dir.engine("clickhouse")?, ports, &dir.identity)
+fn start_clickhouse(
+    dir: &DataDir,
+    engines: &EnginePaths,
+    ports: ClickHousePorts,
+    accounts: &[Account],
+) -> anyhow::Result<ClickHouse> {
+    ClickHouse::start(&engines.libchdb, &dir.engine("clickhouse")?, ports, &dir.identity, accounts)
 }
 
 fn start_kafka(dir: &DataDir, engines: &EnginePaths, ports: KafkaPorts) -> anyhow::Result<Kafka> {

@@ -17,6 +17,7 @@ pub(crate) fn tables(reference: &Reference) -> Vec<(&'static str, Vec<Value>)> {
         ("reference_paths", paths(units)),
         ("reference_areas", areas(units)),
         ("reference_chains", chains(units)),
+        ("reference_reach", reach(units)),
     ]
 }
 
@@ -121,4 +122,12 @@ fn chains(units: &Units) -> Vec<Value> {
         json!({ "ward": units.get(ward).id, "areas": areas.iter().map(|area| units.area_id(*area)).collect::<Vec<_>>() })
     };
     units.wards().map(|(ward, _)| row(ward)).collect()
+}
+
+fn reach(units: &Units) -> Vec<Value> {
+    let id = |ix| units.get(ix).id.as_str();
+    let rows = |(unit, members): (_, Vec<_>)| {
+        members.into_iter().map(move |member| json!({ "unit_id": id(unit), "member": id(member) })).collect::<Vec<_>>()
+    };
+    units.reach().into_iter().flat_map(rows).collect()
 }

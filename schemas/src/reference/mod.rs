@@ -9,6 +9,7 @@ mod holidays;
 mod indicators;
 mod lineage;
 mod paths;
+mod reach;
 mod renames;
 mod schedule;
 mod sources;

@@ -22,6 +22,7 @@ pub const SCHEMA: &[(&str, &str)] = &files![
     "09_replayed.sql",
     "10_reports.sql",
     "11_findings.sql",
+    "12_accounts.sql",
 ];
 
 /// The views that analysts read; every `migrate` makes them anew.

@@ -95,9 +95,10 @@ fn the_programs_work_over_https_with_the_rights_of_users_sql_and_no_others() {
 }
 
 #[test]
-fn clickhouse_reads_every_statement_of_users_sql() {
+fn clickhouse_reads_every_statement_of_users_sql_and_accounts_sql() {
     let world = World::bare("users_sql", 1);
-    let text = include_str!("../../../deploy/clickhouse/users.sql");
+    let text =
+        concat!(include_str!("../../../deploy/clickhouse/users.sql"), include_str!("../../../deploy/clickhouse/accounts.sql"));
     let code = text.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
     let statements = code.split(';').map(str::trim).filter(|statement| !statement.is_empty()).collect::<Vec<_>>();
     assert!(statements.len() > 15);

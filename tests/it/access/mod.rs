@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{Ended, SecureKafka, WORKER, Way, World};
 
 /// The facts of the project: real events of five wards.
-const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas/events/seed-events.jsonl");
+pub(crate) const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas/events/seed-events.jsonl");
 /// A program that cannot reach something says so within that time.
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 

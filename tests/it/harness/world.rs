@@ -65,7 +65,11 @@ impl World {
 
     /// The same without tables.
     pub(crate) fn bare(name: &str, partitions: i32) -> Self {
-        let engines = engines();
+        Self::on(engines(), name, partitions)
+    }
+
+    /// The same on engines of a test's own.
+    pub(crate) fn on(engines: &'static Engines, name: &str, partitions: i32) -> Self {
         let name = unique(name);
         engines.create_topic(&name, partitions);
         Self { engines, topic: name.clone(), database: name.clone(), group: name, partitions, settings: Vec::new() }

@@ -1,5 +1,7 @@
 //! `chiso-local` as its users meet it: real processes, real engines, every way to end.
 
+mod accounts;
+mod backup;
 mod missing;
 mod processes;
 mod up;

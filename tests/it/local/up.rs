@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::processes::{is_gone, processes};
-use crate::harness::{Engines, program, wait_until};
+use crate::harness::{Engines, World, program, small_country, wait_until};
 
 /// How long a start may take on a busy machine.
 pub(super) const UP: Duration = Duration::from_secs(120);
@@ -29,6 +29,15 @@ impl Up {
         let local = Local::up(&program("chiso-local"), &folder.join("engines"), arguments).unwrap();
         let (engines, env_file) = (Engines::of(local.servers().unwrap()), local.env_file().to_owned());
         Self { local, engines, env_file }
+    }
+
+    /// A topic of these engines, and the database `chiso` with the reference data of the small country.
+    pub(super) fn world(&self) -> World {
+        let engines = Box::leak(Box::new(Engines::of(self.local.servers().unwrap())));
+        let mut world = World::on(engines, "own", 2);
+        world.database = "chiso".to_owned();
+        world.migrate_from(&small_country()).ok();
+        world
     }
 
     pub(super) fn said(&self) -> String {
