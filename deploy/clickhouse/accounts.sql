@@ -14,12 +14,16 @@ CREATE ROLE IF NOT EXISTS chiso_account SETTINGS PROFILE 'chiso_account';
 CREATE ROW POLICY OR REPLACE chiso_account ON chiso.account_reach USING account = currentUser() TO chiso_account;
 CREATE ROW POLICY OR REPLACE chiso_account ON chiso.account_days USING account = currentUser() TO chiso_account;
 CREATE ROW POLICY OR REPLACE chiso_account ON chiso.rollups USING area_id IN (SELECT area_id FROM chiso.account_reach) TO chiso_account;
+CREATE ROW POLICY OR REPLACE chiso_account ON chiso.reports USING area_id IN (SELECT area_id FROM chiso.account_reach) TO chiso_account;
+CREATE ROW POLICY OR REPLACE chiso_account ON chiso.report_versions USING area_id IN (SELECT area_id FROM chiso.account_reach) TO chiso_account;
 CREATE ROW POLICY OR REPLACE chiso_account ON chiso.events USING ward IN (SELECT ward FROM chiso.account_days WHERE span = 'always') OR (ward, toYear(date)) IN (SELECT ward, year FROM chiso.account_days WHERE span = 'year') OR (ward, date) IN (SELECT ward, day FROM chiso.account_days WHERE span = 'day') TO chiso_account;
 CREATE ROW POLICY OR REPLACE chiso_account ON chiso.findings USING ward IN (SELECT ward FROM chiso.account_days WHERE span = 'always') OR (ward, toYear(day)) IN (SELECT ward, year FROM chiso.account_days WHERE span = 'year') OR (ward, day) IN (SELECT ward, day FROM chiso.account_days WHERE span = 'day') TO chiso_account;
 
 GRANT SELECT ON chiso.account_reach TO chiso_account;
 GRANT SELECT ON chiso.account_days TO chiso_account;
 GRANT SELECT ON chiso.rollups TO chiso_account;
+GRANT SELECT ON chiso.reports TO chiso_account;
+GRANT SELECT ON chiso.report_versions TO chiso_account;
 GRANT SELECT ON chiso.events TO chiso_account;
 GRANT SELECT ON chiso.findings TO chiso_account;
 GRANT SELECT ON chiso.indicators TO chiso_account;

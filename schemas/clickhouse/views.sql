@@ -145,6 +145,7 @@ CREATE OR REPLACE VIEW report_versions
     sha256            String                         COMMENT 'SHA-256 in hex of what report show --format csv prints of it',
     stage             UUID                           COMMENT 'close that staged its rows'
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT calendar, period, period_end, level, area_id, version, version - 1 AS replaces, if(version = 1, 'closed', 'restated') AS state,
        toBool(version = max(version) OVER (PARTITION BY calendar, period, area_id)) AS latest, closed_at, closed_by, because, incomplete, due_at,
@@ -196,6 +197,7 @@ CREATE OR REPLACE VIEW reports
     generation          UInt32                     COMMENT 'generation of the reference data',
     sha256              String                     COMMENT 'SHA-256 in hex of what report show --format csv prints of the version'
 )
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT report_rows.calendar AS calendar, report_rows.period AS period, period_start, report_rows.period_end AS period_end, report_rows.level AS level,
        area_code, report_rows.area_id AS area_id, area_name, indicator, kind, value, numerator, denominator, percent, stated_percent, as_of, carried,

@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn every_view_with_rows_of_units_has_a_filter() {
         let filtered = filters().map(|(view, _)| view).collect::<Vec<_>>();
-        assert_eq!(filtered, ["account_reach", "account_days", "rollups", "events", "findings"]);
+        assert_eq!(filtered, ["account_reach", "account_days", "rollups", "reports", "report_versions", "events", "findings"]);
         assert_eq!(SQL.matches("ROW POLICY").count(), filtered.len());
         for view in filtered {
             assert!(grants().any(|grant| grant == format!("GRANT SELECT ON chiso.{view}")), "{view}");

@@ -132,7 +132,7 @@ fn account() -> String {
 ///
 /// # Errors
 /// A refused close, wrong usage, ClickHouse or the output failing.
-pub async fn run(store: &Store, args: ReportArgs, mut out: impl Write) -> Result<(), Failure> {
+pub async fn run(store: &Store, args: ReportArgs, mut out: impl Write + Send) -> Result<(), Failure> {
     let ReportArgs { command, today } = args;
     match command {
         ReportCommand::Close { report, incomplete, by } => close(store, &report.request(by, today), incomplete, &mut out).await,

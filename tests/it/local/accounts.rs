@@ -20,6 +20,9 @@ fn fill(world: &World) {
     world.publish_events(facts);
     world.produce(&[Outgoing::structured("{")]);
     world.process(TODAY);
+    for area in ["W00101@2025-07-01", "W00301@2025-07-01"] {
+        world.rollup(&["report", "close", "--calendar", "civil", "--period", "2025-M08", "--area", area, "--incomplete"]).ok();
+    }
     for (ward, day) in [("00101", "2025-08-05"), ("00101", "2025-11-05"), ("00301", "2025-11-05"), ("", "1900-01-01")] {
         world.sql(&format!(
             "INSERT INTO finding_log (kind, ward, day, subject, first_seen, last_seen) VALUES ('jump', '{ward}', '{day}', '{ward}{day}', now64(3), now64(3))"
@@ -33,8 +36,8 @@ fn ask(world: &World, account: &str, query: &str) -> Result<String, String> {
 }
 
 /// The account sees of each view just what fits the condition.
-fn sees(world: &World, account: &str, views: [(&str, &str); 3]) {
-    for (view, fits) in views {
+fn sees(world: &World, account: &str, views: &[(&str, &str)]) {
+    for &(view, fits) in views {
         let rows = |condition: &str| format!("SELECT * FROM {view} WHERE {condition} ORDER BY ALL");
         let expected = world.sql(&rows(fits));
         assert!(!expected.is_empty() && expected != world.sql(&rows("true")), "{view}: {fits}");
@@ -59,8 +62,10 @@ fn a_ward_and_a_province_see_their_own_rows_and_those_of_predecessors() {
     sees(
         &world,
         "ward_one",
-        [
+        &[
             ("rollups", &format!("area_id IN ({own})")),
+            ("reports", &format!("area_id IN ({own})")),
+            ("report_versions", &format!("area_id IN ({own})")),
             ("events", "(ward = '00101' AND date <= '2025-09-30') OR ward IN ('00102', '00103')"),
             ("findings", "ward = '00101' AND day = '2025-08-05'"),
         ],
@@ -69,9 +74,14 @@ fn a_ward_and_a_province_see_their_own_rows_and_those_of_predecessors() {
     sees(
         &world,
         "province_three",
-        [("rollups", below), ("events", "ward LIKE '003%' OR ward = '00401'"), ("findings", "ward = '00301'")],
+        &[
+            ("rollups", below),
+            ("reports", below),
+            ("events", "ward LIKE '003%' OR ward = '00401'"),
+            ("findings", "ward = '00301'"),
+        ],
     );
-    for view in ["rollups", "events", "findings"] {
+    for view in ["rollups", "reports", "events", "findings"] {
         assert_eq!(ask(&world, "nobody_yet", &format!("SELECT count() FROM {view}")).unwrap(), "0", "{view}");
     }
     for view in ["indicators", "units", "lineage", "sources", "targets"] {

@@ -21,6 +21,9 @@ fn every_query_of_the_page_shows_something_and_every_view_has_one() {
     world.chiso_ingest(&["publish", SEED]).ok();
     world.produce(&[Outgoing::structured("{")]);
     world.process("2026-02-10");
+    world
+        .rollup(&["report", "close", "--calendar", "legal", "--period", "2025-H2", "--area", "W11413@2025-07-01", "--incomplete"])
+        .ok();
     world.sql("INSERT INTO finding_log (kind, subject, first_seen, last_seen) VALUES ('jump', 'x', now64(3), now64(3))");
     let (user, password) = world.engines.analyst();
     let queries = queries("queries.md");
