@@ -46,9 +46,22 @@ fn migrate_can_be_repeated_and_describes_every_column() {
 fn a_database_of_a_newer_release_is_left_alone() {
     let world = small_world("newer");
     world.sql("INSERT INTO schema_versions (version, file, digest) VALUES (99, '99_future.sql', 'x')");
-    for arguments in
-        [&["migrate"][..], &["run", "--once", "--today", TODAY], &["export", "--calendar", "civil", "--period", "2025-Y"]]
-    {
+    let year = ["--calendar", "civil", "--period", "2025-Y"];
+    for arguments in [
+        &["migrate"][..],
+        &["run", "--once", "--today", TODAY],
+        &["run", "--today", TODAY],
+        &[&["export"][..], &year].concat(),
+        &["status"],
+        &["compact-ledger"],
+        &["sweep"],
+        &["findings"],
+        &["report", "list"],
+        &["report", "close-due"],
+        &[&["report", "close", "--area", "VN"][..], &year].concat(),
+        &[&["report", "restate", "--area", "VN"][..], &year].concat(),
+        &[&["report", "show"][..], &year].concat(),
+    ] {
         let complaint = world.rollup(arguments).fails(1);
         assert!(complaint.contains("99_future.sql"), "{arguments:?}: {complaint}");
     }
