@@ -22,7 +22,7 @@ fn world() -> World {
         "sheets",
         &[
             fact("a", "dossiers-received", "00101", "2025-08-01", json!({"value": 1234567.25, "qualifier": "more_than"})),
-            fact("b", "dossiers-online-rate", "00302", "2025-08-01", ratio),
+            fact("b", "dossiers-online-rate", "00303", "2025-08-01", ratio),
             fact("c", "smartphone-rate", "00303", "2025-08-01", json!({"percent": 12.5})),
             fact("d", "bts-stations", "00401", "2025-08-02", json!({"value": 123456789012345678_u64})),
             fact("e", "bts-stations", "00302", "2025-03-02", json!({"value": 12})),
@@ -132,7 +132,7 @@ fn libreoffice_opens_a_workbook_and_shows_what_the_csv_holds() {
         ("Tỷ lệ", "66.67%"),
         ("Tỷ lệ do nguồn báo cáo", "12.50%"),
         ("Đến ngày", "31/12/2025"),
-        ("Tên chỉ tiêu", "Số hồ sơ TTHC tiếp nhận"),
+        ("Tên chỉ tiêu", "Số hồ sơ tiếp nhận"),
     ] {
         shows(title, text);
     }
