@@ -6,6 +6,7 @@ use chiso_rollup::arguments::{parse_calendar, parse_day, parse_level};
 use chiso_rollup::audit::AuditArgs;
 use chiso_rollup::export::Format;
 use chiso_rollup::findings::FindingsArgs;
+use chiso_rollup::rebuild;
 use chiso_rollup::report::args::ReportArgs;
 use chiso_schemas::calendar::CalendarId;
 use chiso_schemas::reference::Level;
@@ -43,6 +44,14 @@ pub(crate) enum Command {
         /// One pass over everything that has changed, then leave
         #[arg(long)]
         once: bool,
+        /// Local day of the run, which decides what periods have begun; for tests
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+        today: Option<NaiveDate>,
+    },
+    /// Recompute from the events, whatever has changed; a rebuild that was stopped goes on where it was
+    Rebuild {
+        #[command(flatten)]
+        selection: rebuild::Selection,
         /// Local day of the run, which decides what periods have begun; for tests
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
         today: Option<NaiveDate>,

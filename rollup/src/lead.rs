@@ -5,6 +5,8 @@ use std::time::Duration;
 use chiso_schemas::store::Store;
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+use tracing::warn;
 
 use crate::claim::Claim;
 use crate::failure::Failure;
@@ -12,7 +14,7 @@ use crate::failure::Failure;
 /// After so long without a sign of life, another takes over.
 pub const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// How often the leader gives one.
-pub const BEAT_EVERY: Duration = Duration::from_secs(3);
+const BEAT_EVERY: Duration = Duration::from_secs(3);
 
 /// Who leads, as ClickHouse knows it; all by the clock of the server.
 #[derive(Clone, PartialEq, Eq, Debug, Row, Deserialize)]
@@ -57,11 +59,48 @@ struct BeatRow {
     over: bool,
 }
 
+/// Signs of life of the holder of an epoch, given until this is dropped.
+pub struct Beats {
+    claim: Claim,
+    task: JoinHandle<()>,
+}
+
+impl Beats {
+    /// Gives one at once, and then again and again.
+    pub fn start(store: &Store, claim: Claim) -> Self {
+        let store = store.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                if let Err(error) = beat(&store, claim, false).await {
+                    warn!(%error, "no sign of life could be given");
+                }
+                tokio::time::sleep(BEAT_EVERY).await;
+            }
+        });
+        Self { claim, task }
+    }
+
+    /// Stops in good order, so that another need not wait for silence.
+    ///
+    /// # Errors
+    /// ClickHouse does not answer.
+    pub async fn end(&self, store: &Store) -> Result<(), Failure> {
+        self.task.abort();
+        beat(store, self.claim, true).await
+    }
+}
+
+impl Drop for Beats {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 /// Says that the holder of the epoch is alive, or that it has stopped.
 ///
 /// # Errors
 /// ClickHouse does not answer.
-pub async fn beat(store: &Store, claim: Claim, over: bool) -> Result<(), Failure> {
+async fn beat(store: &Store, claim: Claim, over: bool) -> Result<(), Failure> {
     let insert = async {
         let mut insert = store.write().insert::<BeatRow>("beats").await?;
         insert.write(&BeatRow { epoch: claim.epoch, over }).await?;

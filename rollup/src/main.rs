@@ -13,7 +13,7 @@ use chiso_rollup::export::{self, Selection};
 use chiso_rollup::failure::Failure;
 use chiso_rollup::metrics::Metrics;
 use chiso_rollup::scheduler::{self, Schedule};
-use chiso_rollup::{audit, compaction, findings, local_day, migrate, pass, report, status, sweep};
+use chiso_rollup::{audit, compaction, findings, local_day, migrate, pass, rebuild, report, status, sweep};
 use chiso_schemas::logging;
 use chiso_schemas::outside::serve;
 use chiso_schemas::reference::Files;
@@ -75,6 +75,9 @@ async fn command(args: Args) -> Result<(), Failure> {
             scheduler::run(&store, Schedule { settings, today, metrics }, stop_signal()?).await
         }
         Command::Sweep => print_summary(&sweep::run(&store, &settings.retention).await?),
+        Command::Rebuild { selection, today } => {
+            print_summary(&rebuild::run(&store, &selection, today.unwrap_or_else(local_day)).await?)
+        }
         Command::Status => status::status(&store, &mut std::io::stdout().lock()).await,
         Command::CompactLedger => print_summary(&compaction::run(&store, settings.ledger.keep_s).await?),
         Command::Export(args) => export_to(&store, args).await,

@@ -2,24 +2,25 @@
 //! the same, and the versions of a later epoch win.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use chiso_schemas::calendar::Period;
 use chiso_schemas::reference::Reference;
-use chiso_schemas::store::{Store, active_generation, active_reference, check_schema};
+use chiso_schemas::store::{Store, check_schema};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clickhouse::{Client, Row};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::cells::{self, CellScope};
 use crate::claim::Claim;
 use crate::completeness::complete_through;
 use crate::failure::Failure;
 use crate::marks::{self, Waiting};
 use crate::progress::Progress;
 use crate::scope::{Label, cell_steps, kept_periods, label, opened, reached_periods, row_steps, volumes};
-use crate::sql::{Scope, insert_marked_cells};
 use crate::touched;
+use crate::turn::Turn;
+use crate::work::{Work, carry_days_max};
 
 /// What a pass did.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -59,38 +60,6 @@ struct PassRow {
     complete_through: Option<DateTime<Utc>>,
 }
 
-/// The right to work, and how far it is used: steps of one epoch are numbered through all its passes.
-pub struct Turn {
-    /// The epoch.
-    pub claim: Claim,
-    step: u32,
-    /// How far `complete_through` must move to be worth a record by itself.
-    moment_every: TimeDelta,
-    /// The reference data of the last pass, with their generation: reading them takes longer than a pass without changes.
-    known: Option<(u32, Arc<Reference>)>,
-}
-
-impl Turn {
-    /// Begins with an epoch that was just claimed. A pass that finds nothing else records `complete_through` if it has moved
-    /// by `moment_every`.
-    pub fn new(claim: Claim, moment_every: TimeDelta) -> Self {
-        Self { claim, step: 0, moment_every, known: None }
-    }
-
-    async fn reference(&mut self, store: &Store) -> Result<(u32, Arc<Reference>), Failure> {
-        let active = active_generation(store).await?;
-        if let Some((generation, reference)) = &self.known
-            && active == Some(*generation)
-        {
-            return Ok((*generation, Arc::clone(reference)));
-        }
-        let (generation, reference) = active_reference(store).await?;
-        let reference = Arc::new(reference);
-        self.known = Some((generation, Arc::clone(&reference)));
-        Ok((generation, reference))
-    }
-}
-
 /// One pass in an epoch of its own, whoever leads.
 ///
 /// # Errors
@@ -121,12 +90,12 @@ pub async fn changes(store: &Store, turn: &mut Turn, today: NaiveDate) -> Result
     let last_generation = last.as_ref().map(|last| last.generation);
     let is_open = |period: &Period| last_generation == Some(generation) && opened.contains(&label(period));
     let (open, fresh): (Vec<Period>, Vec<Period>) = periods.iter().cloned().partition(is_open);
-    let carry_days_max = reference.indicators.iter().map(|indicator| indicator.carry_days).max().unwrap_or_default();
-    let mut pass = Pass { store, turn, generation, carry_days_max, cells: 0, rows: 0 };
-    pass.changed(&waiting, &open).await?;
-    pass.other_kinds(last_generation).await?;
-    pass.whole(&fresh).await?;
-    let (cells, rows) = (pass.cells, pass.rows);
+    let carry_days_max = carry_days_max(&reference);
+    let mut work = Work { store, turn, generation, carry_days_max, cells: 0, rows: 0 };
+    changed(&mut work, &waiting, &open).await?;
+    other_kinds(&mut work, last_generation).await?;
+    whole(&mut work, &fresh).await?;
+    let (cells, rows) = (work.cells, work.rows);
 
     claim.still_holds(store).await?;
     note_opened(store, claim, &fresh).await?;
@@ -154,108 +123,58 @@ impl Summary {
     }
 }
 
-/// A pass at work.
-struct Pass<'a> {
-    store: &'a Store,
-    turn: &'a mut Turn,
-    generation: u32,
-    carry_days_max: u32,
-    cells: u64,
-    rows: u64,
+/// Recomputes the cells of the batches, and in these periods the rows that they touch, in rounds of bounded work. A round is
+/// retired when its rows are written; after a stop anywhere, what is not retired is done again.
+async fn changed(work: &mut Work<'_>, waiting: &[Waiting], periods: &[Period]) -> Result<(), Failure> {
+    let (store, claim) = (work.store, work.turn.claim);
+    let rounds = marks::rounds(waiting);
+    let mut progress = Progress::new("roll up changes", rounds.len() as u64);
+    for round in rounds {
+        let batches: Vec<Uuid> = round.iter().map(|waiting| waiting.batch).collect();
+        let done = cells::insert_marked(store.write(), work.generation, &batches).execute().await;
+        done.map_err(store.during("recompute cells"))?;
+        touched::note(store, work.at(), &batches, periods).await?;
+        work.touched(periods).await?;
+        claim.still_holds(store).await?;
+        marks::retire(store, claim, &batches).await?;
+        work.cells += round.iter().map(|waiting| waiting.cells).sum::<u64>();
+        progress.step();
+    }
+    Ok(())
 }
 
-impl Pass<'_> {
-    /// Recomputes the cells of the batches, and in these periods the rows that they touch, in rounds of bounded work. A round is
-    /// retired when its rows are written; after a stop anywhere, what is not retired is done again.
-    async fn changed(&mut self, waiting: &[Waiting], periods: &[Period]) -> Result<(), Failure> {
-        let (store, at) = (self.store, (self.generation, self.turn.claim.epoch));
-        let rounds = marks::rounds(waiting);
-        let mut progress = Progress::new("roll up changes", rounds.len() as u64);
-        for round in rounds {
-            let batches: Vec<Uuid> = round.iter().map(|waiting| waiting.batch).collect();
-            let done = insert_marked_cells(store.write(), self.generation, &batches).execute().await;
-            done.map_err(store.during("recompute cells"))?;
-            if !periods.is_empty() {
-                touched::note(store, at, &batches, periods).await?;
-                for step in touched::steps(store, at, periods).await? {
-                    self.write_touched(&step).await?;
-                }
-                touched::forget(store, at.1).await?;
-            }
-            self.turn.claim.still_holds(store).await?;
-            marks::retire(store, self.turn.claim, &batches).await?;
-            self.cells += round.iter().map(|waiting| waiting.cells).sum::<u64>();
-            progress.step();
-        }
-        Ok(())
+/// Cells of facts are added up by the kind of their indicator: another kind makes other cells of the same facts.
+async fn other_kinds(work: &mut Work<'_>, last: Option<u32>) -> Result<(), Failure> {
+    let Some(last) = last.filter(|last| *last != work.generation) else { return Ok(()) };
+    let query = work.store.read().query(
+        "SELECT toString(code) FROM reference_indicators WHERE generation IN (?, ?) GROUP BY code HAVING uniqExact(kind) > 1",
+    );
+    let indicators = query.bind(last).bind(work.generation).fetch_all::<String>().await;
+    let indicators = indicators.map_err(work.store.during("compare the kinds of indicators"))?;
+    if indicators.is_empty() {
+        return Ok(());
     }
+    let volumes = volumes(work.store).await?.into_iter().filter(|volume| indicators.contains(&volume.indicator));
+    for indicators in cell_steps(&volumes.collect::<Vec<_>>()) {
+        work.cells_of(&CellScope::of(work.generation, indicators)).await?;
+    }
+    Ok(())
+}
 
-    async fn write_touched(&mut self, scope: &Scope) -> Result<(), Failure> {
-        let (store, step) = (self.store, (self.turn.claim.epoch, self.next_step().await?));
-        for query in scope.insert_touched_wards(store.write(), step) {
-            query.execute().await.map_err(store.during("compute the rows of wards"))?;
-        }
-        let done = scope.insert_touched_rows(store.write(), step, self.turn.claim.version(step.1)).execute().await;
-        done.map_err(store.during("write rollup rows"))?;
-        self.count_rows().await
+/// Computes these periods as a whole.
+async fn whole(work: &mut Work<'_>, periods: &[Period]) -> Result<(), Failure> {
+    if periods.is_empty() {
+        return Ok(());
     }
-
-    /// Cells of facts are added up by the kind of their indicator: another kind makes other cells of the same facts.
-    async fn other_kinds(&mut self, last: Option<u32>) -> Result<(), Failure> {
-        let Some(last) = last.filter(|last| *last != self.generation) else { return Ok(()) };
-        let store = self.store;
-        let query = store.read().query(
-            "SELECT toString(code) FROM reference_indicators WHERE generation IN (?, ?) GROUP BY code HAVING uniqExact(kind) > 1",
-        );
-        let indicators = query.bind(last).bind(self.generation).fetch_all::<String>().await;
-        let indicators = indicators.map_err(store.during("compare the kinds of indicators"))?;
-        if indicators.is_empty() {
-            return Ok(());
-        }
-        let volumes =
-            volumes(store).await?.into_iter().filter(|volume| indicators.contains(&volume.indicator)).collect::<Vec<_>>();
-        for step in cell_steps(self.generation, &volumes) {
-            step.insert_cells(store.write()).execute().await.map_err(store.during("recompute cells"))?;
-        }
-        Ok(())
+    let volumes = volumes(work.store).await?;
+    let reached = reached_periods(work.store, work.carry_days_max, periods).await?;
+    let steps = row_steps(work.generation, &volumes, &reached, work.carry_days_max);
+    let mut progress = Progress::new("roll up periods", steps.len() as u64);
+    for step in &steps {
+        work.whole(step).await?;
+        progress.step();
     }
-
-    /// Computes these periods as a whole.
-    async fn whole(&mut self, periods: &[Period]) -> Result<(), Failure> {
-        if periods.is_empty() {
-            return Ok(());
-        }
-        let store = self.store;
-        let volumes = volumes(store).await?;
-        let reached = reached_periods(store, self.carry_days_max, periods).await?;
-        let steps = row_steps(self.generation, &volumes, &reached, self.carry_days_max);
-        let mut progress = Progress::new("roll up periods", steps.len() as u64);
-        for step in &steps {
-            let at = (self.turn.claim.epoch, self.next_step().await?);
-            step.insert_wards(store.write(), at).execute().await.map_err(store.during("compute the rows of wards"))?;
-            let done = step.insert_rows(store.write(), at, self.turn.claim.version(at.1)).execute().await;
-            done.map_err(store.during("write rollup rows"))?;
-            self.count_rows().await?;
-            progress.step();
-        }
-        touched::forget(store, self.turn.claim.epoch).await
-    }
-
-    async fn next_step(&mut self) -> Result<u32, Failure> {
-        self.turn.claim.still_holds(self.store).await?;
-        self.turn.step += 1;
-        Ok(self.turn.step)
-    }
-
-    async fn count_rows(&mut self) -> Result<(), Failure> {
-        let query = self
-            .store
-            .read()
-            .query("SELECT count() FROM rollup_rows WHERE version = ?")
-            .bind(self.turn.claim.version(self.turn.step));
-        self.rows += query.fetch_one::<u64>().await.map_err(self.store.during("count what was written"))?;
-        Ok(())
-    }
+    Ok(())
 }
 
 /// What must be known of the last pass.
@@ -274,7 +193,7 @@ pub(crate) async fn last_pass(store: &Store) -> Result<Option<LastPass>, Failure
     Ok(query.fetch_optional::<LastPass>().await.map_err(store.during("look for a finished pass"))?)
 }
 
-async fn periods_to_keep(
+pub(crate) async fn periods_to_keep(
     store: &Store,
     reference: &Reference,
     opened: &HashSet<Label>,

@@ -1,6 +1,5 @@
 //! `run`: one scheduler passes again and again, others stand by and take over when it falls silent.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chiso_schemas::settings::Settings;
@@ -13,9 +12,10 @@ use tracing::{info, warn};
 use crate::chores;
 use crate::claim::Claim;
 use crate::failure::Failure;
-use crate::lead::{self, BEAT_EVERY, Leader};
+use crate::lead::{Beats, Leader};
 use crate::metrics::Metrics;
-use crate::pass::{Turn, changes};
+use crate::pass::changes;
+use crate::turn::Turn;
 use crate::{touched, watch};
 
 /// Between two looks of one that stands by.
@@ -116,35 +116,24 @@ impl Drop for Watch {
 /// A scheduler that leads, with its signs of life and its chores.
 struct Lead {
     turn: Turn,
-    beats: JoinHandle<()>,
+    beats: Beats,
     chores: JoinHandle<()>,
 }
 
 impl Lead {
     fn begin(store: &Store, schedule: &Schedule, claim: Claim) -> Self {
         let chores = tokio::spawn(chores::run(store.clone(), schedule.clone()));
-        let store = Arc::new(store.clone());
-        let beats = tokio::spawn(async move {
-            loop {
-                if let Err(error) = lead::beat(&store, claim, false).await {
-                    warn!(%error, "no sign of life could be given");
-                }
-                tokio::time::sleep(BEAT_EVERY).await;
-            }
-        });
-        Self { turn: Turn::new(claim, MOMENT_EVERY), beats, chores }
+        Self { turn: Turn::new(claim, MOMENT_EVERY), beats: Beats::start(store, claim), chores }
     }
 
     /// Stops in good order, so that another need not wait.
-    async fn end(self, store: &Store) -> Result<(), Failure> {
-        self.beats.abort();
-        lead::beat(store, self.turn.claim, true).await
+    async fn end(&self, store: &Store) -> Result<(), Failure> {
+        self.beats.end(store).await
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        self.beats.abort();
         self.chores.abort();
     }
 }

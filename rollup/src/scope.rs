@@ -108,9 +108,8 @@ pub fn kept_periods(
 }
 
 /// The steps of cells: indicators together, as many events as one query should read.
-pub fn cell_steps(generation: u32, volumes: &[Volume]) -> Vec<Scope> {
-    let groups = packed(volumes, |volume| volume.events, STEP_EVENTS_MAX);
-    groups.into_iter().map(|indicators| Scope { generation, indicators, periods: Vec::new() }).collect()
+pub fn cell_steps(volumes: &[Volume]) -> Vec<Vec<String>> {
+    packed(volumes, |volume| volume.events, STEP_EVENTS_MAX)
 }
 
 /// Of the kept periods those that can have rows: a fact lies in them, or so little before their end that its state may be
@@ -190,9 +189,9 @@ mod tests {
             }
         }
         assert_eq!(seen.len(), volumes.len() * periods.len());
-        let cells = cell_steps(1, &volumes);
-        assert!(cells.iter().all(|step| step.indicators.len() == 4 || step.indicators.len() == 1));
-        assert_eq!(cells.iter().map(|step| step.indicators.len()).sum::<usize>(), 85);
+        let cells = cell_steps(&volumes);
+        assert!(cells.iter().all(|step| step.len() == 4 || step.len() == 1));
+        assert_eq!(cells.iter().map(Vec::len).sum::<usize>(), 85);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The SQL of cells and rows, and how a scope is put into it.
+//! The SQL of rows, and how a scope is put into it.
 
 use chiso_schemas::calendar::Period;
 use clickhouse::Client;
@@ -6,8 +6,6 @@ use clickhouse::query::Query;
 use serde_json::json;
 use uuid::Uuid;
 
-/// Cells, from the events; an `INSERT`.
-const CELLS: &str = include_str!("../sql/cells.sql");
 /// What the queries of rows know of the scope; begins a `WITH`.
 const SCOPE: &str = include_str!("../sql/scope.sql");
 /// Rows of wards, from the cells; goes on with the `WITH`.
@@ -20,6 +18,8 @@ const MEMBERS: &str = include_str!("../sql/members.sql");
 const AREAS: &str = include_str!("../sql/areas.sql");
 /// Keys of the rows that marks touch; an `INSERT`.
 const TOUCHED: &str = include_str!("../sql/touched.sql");
+/// Keys of the rows of areas; an `INSERT`.
+const AREA_ROWS: &str = include_str!("../sql/area_rows.sql");
 /// Columns of `rollup_rows` that [`AREAS`] gives, in its order.
 pub(crate) const COLUMNS: &str = "calendar, period, period_start, period_end, level, area_code, area_id, area_name, indicator, kind, value, numerator, \
      denominator, percent, stated_percent, as_of, carried, approximate, qualified, records, source_set, wards_reporting, \
@@ -34,7 +34,7 @@ const CELL_COLUMNS: &str =
 /// What [`MEMBERS`] has noted for a step.
 const STEP_MEMBERS: &str = "(SELECT * FROM step_members WHERE epoch = {epoch:UInt32} AND step = {step:UInt32})";
 /// Values of [`COLUMNS`] in a row that is gone: which row it is, and no numbers.
-const GONE: &str = "calendar, period, period_start, period_end, level, '', area_id, '', indicator, '', NULL, NULL, NULL, NULL, NULL, NULL, \
+const GONE: &str = "calendar, period, toDate32(0), toDate32(0), level, '', area_id, '', indicator, '', NULL, NULL, NULL, NULL, NULL, NULL, \
      false, false, false, 0, [], 0, 0, 0, NULL, ''";
 
 /// What the SQL of rows is asked for.
@@ -65,14 +65,6 @@ const ONE_BLOCK: [(&str, &str); 4] = [
     ("max_insert_block_size", "4000000"),
 ];
 
-/// Recomputes the cells that the marks of these batches name, from the events.
-pub fn insert_marked_cells(client: &Client, generation: u32, batches: &[Uuid]) -> Query {
-    let marked = "(date, indicator, ward) IN (SELECT date, indicator, ward FROM marks WHERE batch IN {batches:Array(UUID)})";
-    with_settings(client.query_raw(&CELLS.replace("<events>", marked)))
-        .param("generation", generation)
-        .param("batches", names(batches))
-}
-
 /// Notes the rows that these marks touch, in these periods, as work of an epoch.
 pub fn insert_touched(client: &Client, (generation, epoch): (u32, u32), batches: &[Uuid], periods: &[Period]) -> Query {
     let sql = TOUCHED.replace("<periods>", &literal(&period_lines(periods)));
@@ -81,11 +73,6 @@ pub fn insert_touched(client: &Client, (generation, epoch): (u32, u32), batches:
 }
 
 impl Scope {
-    /// Recomputes all cells of the scope's indicators, from the events.
-    pub fn insert_cells(&self, client: &Client) -> Query {
-        self.query(client, &CELLS.replace("<events>", "indicator IN {indicators:Array(String)}"))
-    }
-
     /// All rows of the scope as a table expression, for a `SELECT` around it.
     pub fn rows(&self) -> String {
         let cells = UNIT_CELLS.replace("<keys>", "true");
@@ -200,6 +187,11 @@ impl Scope {
         replacing(&self.rows_of_step(&others), &stored)
     }
 
+    /// Notes the rows of the scope in these areas, below and above them, as work of an epoch.
+    pub fn note_areas(&self, client: &Client, epoch: u32, areas: &[String]) -> Query {
+        self.query(client, &AREA_ROWS.replace("<scope>", &self.known())).param("epoch", epoch).param("areas", areas)
+    }
+
     /// What the epoch has touched of the scope.
     fn touched(&self) -> String {
         format!(
@@ -261,7 +253,8 @@ fn period_lines(periods: &[Period]) -> String {
     periods.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn names(batches: &[Uuid]) -> Vec<String> {
+/// Batches as a parameter of a query.
+pub(crate) fn names(batches: &[Uuid]) -> Vec<String> {
     batches.iter().map(Uuid::to_string).collect()
 }
 

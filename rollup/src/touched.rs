@@ -27,6 +27,24 @@ pub async fn note(store: &Store, (generation, epoch): (u32, u32), batches: &[Uui
     Ok(())
 }
 
+/// Notes the rows of these indicators in these areas, those below and above them included.
+///
+/// # Errors
+/// ClickHouse does not answer.
+pub async fn note_areas(
+    store: &Store,
+    (generation, epoch): (u32, u32),
+    (indicators, areas): (&[String], &[String]),
+    periods: &[Period],
+) -> Result<(), Failure> {
+    for periods in periods.chunks(STEP_PERIODS_MAX) {
+        let scope = Scope { generation, indicators: indicators.to_vec(), periods: periods.to_vec() };
+        let noted = scope.note_areas(store.write(), epoch, areas).execute().await;
+        noted.map_err(store.during("find the rows of areas"))?;
+    }
+    Ok(())
+}
+
 /// Forgets what was noted, the ward rows of the steps included.
 ///
 /// # Errors

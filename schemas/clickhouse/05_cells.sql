@@ -18,5 +18,5 @@ CREATE TABLE IF NOT EXISTS cells
 )
 ENGINE = ReplacingMergeTree(seen)
 ORDER BY (indicator, ward, date)
-SETTINGS index_granularity = 512
+SETTINGS index_granularity = 256
 COMMENT 'effective facts by indicator, ward code and day';

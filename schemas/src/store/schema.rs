@@ -23,6 +23,7 @@ pub const SCHEMA: &[(&str, &str)] = &files![
     "10_reports.sql",
     "11_findings.sql",
     "12_accounts.sql",
+    "13_rebuilds.sql",
 ];
 
 /// The views that analysts read; every `migrate` makes them anew.

@@ -12,6 +12,7 @@ mod gone;
 mod orphans;
 mod passes;
 mod queries;
+mod rebuilds;
 mod refusals;
 mod reports;
 mod reports_due;

@@ -1,0 +1,87 @@
+//! Cells: the effective facts of an indicator, ward code and day, recomputed whole from the events.
+
+use chiso_schemas::reference::{FIRST_DAY, LAST_DAY};
+use chiso_schemas::store::Store;
+use chrono::NaiveDate;
+use clickhouse::Client;
+use clickhouse::query::Query;
+use uuid::Uuid;
+
+use crate::failure::Failure;
+use crate::sql::{names, with_settings};
+
+/// Cells, from the events; an `INSERT`.
+const CELLS: &str = include_str!("../sql/cells.sql");
+
+/// Cells of a scope that no event can have made: there is none, or they claim to have seen more than there are. Only a hand can
+/// have written them, and an insert would not replace them.
+const IMPOSSIBLE: &str = "
+SELECT indicator, ward, date
+FROM (SELECT indicator, ward, date, seen FROM cells FINAL WHERE <scope>) AS known
+LEFT JOIN (SELECT indicator, ward, date, count() AS stored FROM event_log WHERE <scope> GROUP BY indicator, ward, date) AS facts
+    USING (indicator, ward, date)
+WHERE seen > stored OR stored = 0";
+
+/// Recomputes the cells that the marks of these batches name.
+pub fn insert_marked(client: &Client, generation: u32, batches: &[Uuid]) -> Query {
+    let marked = "(date, indicator, ward) IN (SELECT date, indicator, ward FROM marks WHERE batch IN {batches:Array(UUID)})";
+    with_settings(client.query_raw(&CELLS.replace("<events>", marked)))
+        .param("generation", generation)
+        .param("batches", names(batches))
+}
+
+/// Which cells are recomputed though nothing has marked them.
+#[derive(Clone, Debug)]
+pub struct CellScope {
+    /// Generation of the reference data.
+    pub generation: u32,
+    /// Indicator codes.
+    pub indicators: Vec<String>,
+    /// First and last day.
+    pub days: (NaiveDate, NaiveDate),
+    /// Unit ids of areas; of the wards whose facts count there or once did. None: everywhere.
+    pub areas: Vec<String>,
+}
+
+/// The cells of the scope, as a condition on events and cells alike.
+const SCOPE: &str = "indicator IN {indicators:Array(String)} AND date BETWEEN {first:Date32} AND {last:Date32}
+    AND (empty({areas:Array(String)}) OR ward IN
+         (SELECT code FROM reference_units WHERE generation = {generation:UInt32} AND level = 'ward' AND unit_id IN
+             (SELECT member FROM reference_paths WHERE generation = {generation:UInt32} AND unit IN
+                 (SELECT ward FROM reference_chains WHERE generation = {generation:UInt32} AND hasAny(areas, {areas:Array(String)})))))";
+
+impl CellScope {
+    /// All cells of these indicators.
+    pub fn of(generation: u32, indicators: Vec<String>) -> Self {
+        Self { generation, indicators, days: (FIRST_DAY, LAST_DAY), areas: Vec::new() }
+    }
+
+    /// Recomputes all cells of the scope.
+    pub fn insert(&self, client: &Client) -> Query {
+        self.query(client, &CELLS.replace("<events>", SCOPE))
+    }
+
+    /// Removes the cells of the scope that no event can have made; says how many there were.
+    ///
+    /// # Errors
+    /// ClickHouse does not do its part.
+    pub async fn remove_impossible(&self, store: &Store) -> Result<u64, Failure> {
+        let impossible = IMPOSSIBLE.replace("<scope>", SCOPE);
+        let count = self.query(store.read(), &format!("SELECT count() FROM ({impossible})")).fetch_one::<u64>().await;
+        let count = count.map_err(store.during("look for cells without events"))?;
+        if count > 0 {
+            let delete = format!("DELETE FROM cells WHERE (indicator, ward, date) IN ({impossible})");
+            self.query(store.write(), &delete).execute().await.map_err(store.during("remove cells without events"))?;
+        }
+        Ok(count)
+    }
+
+    fn query(&self, client: &Client, sql: &str) -> Query {
+        with_settings(client.query_raw(sql))
+            .param("generation", self.generation)
+            .param("indicators", &self.indicators)
+            .param("first", self.days.0.to_string())
+            .param("last", self.days.1.to_string())
+            .param("areas", &self.areas)
+    }
+}
