@@ -1,4 +1,5 @@
-//! What `make bench-ingest` needs: events, engines, the systems that are measured, meters and the table of figures.
+//! What `make bench-ingest` needs: events, engines, the systems that are measured, meters and the table of figures; and beside
+//! it, in `rollup`, what `make bench-rollup` needs.
 
 pub mod events;
 pub mod publish;
@@ -7,3 +8,4 @@ pub mod meter;
 pub mod systems;
 pub mod run;
 pub mod report;
+pub mod rollup;

@@ -112,7 +112,7 @@ fn only_what_is_selected_is_rebuilt() {
 
 #[test]
 fn a_rebuild_that_was_killed_goes_on_where_it_was() {
-    let (world, right) = rolled_up("goes-on");
+    let (world, right) = rolled_up("goes_on");
     spoil(&world, "true");
     let noted = || world.number("SELECT count() FROM rebuilds WHERE indicator != ''");
     let mut child = world
@@ -137,7 +137,7 @@ fn a_rebuild_that_was_killed_goes_on_where_it_was() {
 
 #[test]
 fn a_scheduler_stands_by_while_a_rebuild_works() {
-    let (world, right) = rolled_up("stands-by");
+    let (world, right) = rolled_up("stands_by");
     let folder = tempfile::tempdir().unwrap();
     let scheduler = Scheduler::start(&world, folder.path(), "scheduler");
     let patience = std::time::Duration::from_secs(90);
@@ -151,7 +151,7 @@ fn a_scheduler_stands_by_while_a_rebuild_works() {
 
 #[test]
 fn what_cannot_be_rebuilt_is_told_at_once() {
-    let (world, _) = rolled_up("not-rebuilt");
+    let (world, _) = rolled_up("not_rebuilt");
     let refused = rebuild(&world, &["--from", "2025-09-01", "--to", "2025-08-01", "--indicator", "nonsense", "--area", "W1"]);
     let text = refused.fails(2);
     for word in ["--from 2025-09-01 is later than --to 2025-08-01", "\"nonsense\" is not in the catalogue", "\"W1\" is no unit"] {
