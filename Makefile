@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Where cargo puts programs, also when CARGO_TARGET_DIR moves it.
 BIN = $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 
-.PHONY: demo test bench-ingest check fmt chaos conformance clean tools bench-decode
+.PHONY: demo test bench-ingest bench-rollup check fmt chaos conformance clean tools bench-decode
 
 ## demo: real facts of four wards from Kafka to report rows, on this machine (DEMO_EXIT=1: leave when done)
 demo: tools
@@ -31,6 +31,13 @@ bench-ingest: tools $(VENV)/installed
 	$(CARGO) build --release --locked --workspace --exclude chiso-chaos --bins
 	@$(BIN)/chiso-local fetch
 	@$(BIN)/bench-ingest --events $(EVENTS) --runs $(RUNS) --seed $(SEED) --python $(VENV)/bin/python
+
+# FACTS=200000,1000000: a quick try.
+## bench-rollup: passes by the facts stored, a rebuild, an analyst's questions, and ClickHouse's own views
+bench-rollup: tools
+	$(CARGO) build --release --locked --workspace --exclude chiso-chaos --bins
+	@$(BIN)/chiso-local fetch
+	@$(BIN)/bench-rollup $(if $(FACTS),--facts $(FACTS))
 
 $(VENV)/installed: tests/bench/python/requirements.txt | tools
 	python3 -m venv --clear $(VENV)
