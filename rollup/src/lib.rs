@@ -23,6 +23,7 @@ pub mod marks;
 pub mod pass;
 pub mod progress;
 pub mod rebuild;
+mod reference_change;
 pub mod scheduler;
 pub mod scope;
 pub mod status;

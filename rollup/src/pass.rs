@@ -11,13 +11,14 @@ use clickhouse::{Client, Row};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::cells::{self, CellScope};
+use crate::cells;
 use crate::claim::Claim;
 use crate::completeness::complete_through;
 use crate::failure::Failure;
 use crate::marks::{self, Waiting};
 use crate::progress::Progress;
-use crate::scope::{Label, cell_steps, kept_periods, label, opened, reached_periods, row_steps, volumes};
+use crate::reference_change;
+use crate::scope::{Label, kept_periods, label, opened, reached_periods, row_steps, volumes};
 use crate::touched;
 use crate::turn::Turn;
 use crate::work::{Work, carry_days_max};
@@ -72,7 +73,7 @@ pub async fn run(store: &Store, today: NaiveDate) -> Result<Summary, Failure> {
 }
 
 /// Recomputes what has changed since the last pass: the cells that waiting batches touched and the rows that these touch, the
-/// periods that have begun since, and after a change of reference data every kept period. Writes what disappeared as gone, and
+/// periods that have begun since, and what a change of reference data touches. Writes what disappeared as gone, and
 /// retires exactly the batches that it found.
 ///
 /// # Errors
@@ -88,12 +89,14 @@ pub async fn changes(store: &Store, turn: &mut Turn, today: NaiveDate) -> Result
     let periods = periods_to_keep(store, &reference, &opened, today).await?;
     let last = last_pass(store).await?;
     let last_generation = last.as_ref().map(|last| last.generation);
-    let is_open = |period: &Period| last_generation == Some(generation) && opened.contains(&label(period));
+    let is_open = |period: &Period| last_generation.is_some() && opened.contains(&label(period));
     let (open, fresh): (Vec<Period>, Vec<Period>) = periods.iter().cloned().partition(is_open);
     let carry_days_max = carry_days_max(&reference);
     let mut work = Work { store, turn, generation, carry_days_max, cells: 0, rows: 0 };
+    if let Some(last) = last_generation.filter(|last| *last != generation) {
+        reference_change::follow(&mut work, last, &open).await?;
+    }
     changed(&mut work, &waiting, &open).await?;
-    other_kinds(&mut work, last_generation).await?;
     whole(&mut work, &fresh).await?;
     let (cells, rows) = (work.cells, work.rows);
 
@@ -139,24 +142,6 @@ async fn changed(work: &mut Work<'_>, waiting: &[Waiting], periods: &[Period]) -
         marks::retire(store, claim, &batches).await?;
         work.cells += round.iter().map(|waiting| waiting.cells).sum::<u64>();
         progress.step();
-    }
-    Ok(())
-}
-
-/// Cells of facts are added up by the kind of their indicator: another kind makes other cells of the same facts.
-async fn other_kinds(work: &mut Work<'_>, last: Option<u32>) -> Result<(), Failure> {
-    let Some(last) = last.filter(|last| *last != work.generation) else { return Ok(()) };
-    let query = work.store.read().query(
-        "SELECT toString(code) FROM reference_indicators WHERE generation IN (?, ?) GROUP BY code HAVING uniqExact(kind) > 1",
-    );
-    let indicators = query.bind(last).bind(work.generation).fetch_all::<String>().await;
-    let indicators = indicators.map_err(work.store.during("compare the kinds of indicators"))?;
-    if indicators.is_empty() {
-        return Ok(());
-    }
-    let volumes = volumes(work.store).await?.into_iter().filter(|volume| indicators.contains(&volume.indicator));
-    for indicators in cell_steps(&volumes.collect::<Vec<_>>()) {
-        work.cells_of(&CellScope::of(work.generation, indicators)).await?;
     }
     Ok(())
 }

@@ -6,6 +6,8 @@ use clickhouse::query::Query;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::reference_change::UNITS;
+
 /// What the queries of rows know of the scope; begins a `WITH`.
 const SCOPE: &str = include_str!("../sql/scope.sql");
 /// Rows of wards, from the cells; goes on with the `WITH`.
@@ -20,6 +22,8 @@ const AREAS: &str = include_str!("../sql/areas.sql");
 const TOUCHED: &str = include_str!("../sql/touched.sql");
 /// Keys of the rows of areas; an `INSERT`.
 const AREA_ROWS: &str = include_str!("../sql/area_rows.sql");
+/// Keys of the rows that changed reference data touch; an `INSERT`.
+const REFERENCE_CHANGE: &str = include_str!("../sql/reference_change.sql");
 /// Columns of `rollup_rows` that [`AREAS`] gives, in its order.
 pub(crate) const COLUMNS: &str = "calendar, period, period_start, period_end, level, area_code, area_id, area_name, indicator, kind, value, numerator, \
      denominator, percent, stated_percent, as_of, carried, approximate, qualified, records, source_set, wards_reporting, \
@@ -190,6 +194,12 @@ impl Scope {
     /// Notes the rows of the scope in these areas, below and above them, as work of an epoch.
     pub fn note_areas(&self, client: &Client, epoch: u32, areas: &[String]) -> Query {
         self.query(client, &AREA_ROWS.replace("<scope>", &self.known())).param("epoch", epoch).param("areas", areas)
+    }
+
+    /// Notes the rows of the scope that differ between an earlier generation and the scope's, as work of an epoch.
+    pub fn note_changes(&self, client: &Client, epoch: u32, before: u32) -> Query {
+        let sql = REFERENCE_CHANGE.replace("<scope>", &self.known()).replace("<units>", UNITS);
+        self.query(client, &sql).param("epoch", epoch).param("before", before)
     }
 
     /// What the epoch has touched of the scope.

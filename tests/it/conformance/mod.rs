@@ -4,7 +4,7 @@
 
 mod answers;
 mod golden;
-mod portions;
+pub(crate) mod portions;
 pub(crate) mod stored;
 
 use std::collections::BTreeMap;

@@ -68,7 +68,7 @@ fn publish(world: &World, portion: &[Message]) {
     }
 }
 
-fn check(world: &World, what: &str, day: &str, reference: Reference, arrived: &[Fact]) {
+pub(crate) fn check(world: &World, what: &str, day: &str, reference: Reference, arrived: &[Fact]) {
     let answers = Answers::new(reference, &Judged { facts: arrived.to_vec(), refused: Vec::new() });
     for calendar in CALENDARS {
         let kept = answers.kept(calendar, day.parse().unwrap());

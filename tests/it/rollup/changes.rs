@@ -45,6 +45,44 @@ fn a_change_of_reference_data_recomputes_what_it_touches() {
     assert_eq!(views(&world), before);
 }
 
+#[test]
+fn a_change_recomputes_no_more_than_it_touches() {
+    let world = World::with_reference("no_more", 4, &small_country());
+    let options = Options { seed: 12, facts: 600, bad: 0.0, topic: world.topic.clone(), ..Options::default() };
+    let log = Log::generate(&Reference::load(&small_country()).unwrap(), &options).unwrap().messages;
+    world.publish(&log);
+    world.process(TODAY);
+    let facts = effective(&judge_all(&Reference::load(&small_country()).unwrap(), &log).facts);
+    let first_fact = facts.iter().map(|fact| fact.date).min().unwrap().to_string();
+    let version = || world.number("SELECT toInt64(max(version)) FROM rollup_rows");
+    let rows = world.number("SELECT count() FROM rollup_rows FINAL");
+    // Loads, passes, compares with the model; how many rows were written that are of the condition, and that are not.
+    let change = |copy: &ReferenceCopy, touched: &str| {
+        let before = version();
+        world.migrate_from(copy.path()).ok();
+        world.roll_up(TODAY);
+        check(&world, touched, copy.path(), (&facts, &first_fact));
+        let written = |condition: &str| {
+            world.number(&format!("SELECT count() FROM rollup_rows FINAL WHERE version > {before} AND ({condition})"))
+        };
+        (written(touched), written(&format!("NOT ({touched})")))
+    };
+    let renamed = ReferenceCopy::of(&small_country());
+    renamed
+        .replace("admin-units/units.csv", ",Xã Rừng Mới,", ",Xã Rừng Mới Toanh,")
+        .append("admin-units/renames.csv", "W00104@2025-10-01,Xã Rừng Mới,xã,Xã Rừng Mới Toanh,xã,2025-12-15,\n");
+    let (own, others) = change(&renamed, "area_id IN ('W00104@2025-10-01', 'P01@2025-07-01', 'VN')");
+    assert!(own > 0 && own < rows && others == 0, "{own} and {others} of {rows}");
+
+    renamed.replace("targets.csv", "smartphone-rate,legal,*,VN,wards,>=,80", "smartphone-rate,legal,*,VN,wards,<=,45.5");
+    let (own, others) = change(&renamed, "indicator = 'smartphone-rate' AND calendar = 'legal'");
+    assert!(own > 0 && others == 0, "{own} and {others} of {rows}");
+
+    renamed.replace("sources.csv", ",10,*", ",99,*");
+    let (own, others) = change(&renamed, "kind != 'flow'");
+    assert!(own > 0 && others == 0, "{own} and {others} of {rows}");
+}
+
 /// The small country with a change of every kind that takes no fact its place.
 pub(crate) fn changed() -> ReferenceCopy {
     let copy = ReferenceCopy::of(&small_country());

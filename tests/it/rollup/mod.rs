@@ -8,7 +8,9 @@ mod exports;
 mod figures;
 mod findings;
 
+mod gate;
 mod gone;
+mod kills;
 mod orphans;
 mod passes;
 mod queries;

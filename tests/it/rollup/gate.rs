@@ -1,0 +1,116 @@
+//! A line to ClickHouse that stops at a statement: what has sent it can then be killed or stopped right there.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+use crate::harness::wait_until;
+
+/// Where the line stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stop {
+    /// Before ClickHouse gets the first statement that begins like this.
+    Before(&'static str),
+    /// When ClickHouse has answered the statement with this number, the first being 1, of those that write.
+    After(u32),
+}
+
+/// The line.
+pub(crate) struct Gate {
+    stop: Stop,
+    written: AtomicU32,
+    reached: AtomicBool,
+    opened: Mutex<bool>,
+    opens: Condvar,
+}
+
+impl Gate {
+    /// Starts a line; its address.
+    pub(crate) fn start(stop: Stop, target: &str) -> (String, Arc<Self>) {
+        let gate = Arc::new(Self {
+            stop,
+            written: AtomicU32::new(0),
+            reached: AtomicBool::new(false),
+            opened: Mutex::new(false),
+            opens: Condvar::new(),
+        });
+        let target = target.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let own = Arc::clone(&gate);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, gate, target) = (client.unwrap(), Arc::clone(&own), target.clone());
+                thread::spawn(move || gate.forward(&client, &target));
+            }
+        });
+        (address, gate)
+    }
+
+    /// Whether it has stopped.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.reached.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it has.
+    pub(crate) fn wait(&self) {
+        wait_until("the statement is reached", std::time::Duration::from_secs(90), || self.is_reached());
+    }
+
+    /// Lets everything through from now on.
+    pub(crate) fn open(&self) {
+        *self.opened.lock().unwrap() = true;
+        self.opens.notify_all();
+    }
+
+    fn halt(&self) {
+        self.reached.store(true, Ordering::SeqCst);
+        let opened = self.opened.lock().unwrap();
+        drop(self.opens.wait_while(opened, |opened| !*opened).unwrap());
+    }
+
+    fn forward(&self, client: &TcpStream, target: &str) {
+        let server = TcpStream::connect(target).unwrap();
+        let halts_after = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                pump(client, &server, |bytes| {
+                    // The text stands in the body, or in the address.
+                    let text = String::from_utf8_lossy(bytes)
+                        .replace(['+'], " ")
+                        .replace("%20", " ")
+                        .replace("%60", "")
+                        .replace('`', "");
+                    match self.stop {
+                        Stop::Before(begin) if text.contains(begin) && !self.is_reached() => self.halt(),
+                        Stop::After(number) if ["INSERT INTO ", "ALTER TABLE "].iter().any(|word| text.contains(word)) => {
+                            let is_it = self.written.fetch_add(1, Ordering::SeqCst) + 1 == number;
+                            halts_after.store(is_it, Ordering::SeqCst);
+                        }
+                        _ => {}
+                    }
+                });
+            });
+            pump(&server, client, |_| {
+                if halts_after.swap(false, Ordering::SeqCst) {
+                    self.halt();
+                }
+            });
+        });
+    }
+}
+
+/// Copies until the end, then closes both.
+fn pump(mut from: &TcpStream, mut to: &TcpStream, look: impl Fn(&[u8])) {
+    let mut buffer = vec![0; 1 << 18];
+    while let Ok(count) = from.read(&mut buffer) {
+        look(&buffer[..count]);
+        if count == 0 || to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    // The other side may have closed first.
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}

@@ -1,0 +1,173 @@
+//! A pass that is killed after any of its statements, and schedulers that are stopped between any two: the next pass brings all
+//! rows in line, and at no moment does an area differ from the sum of its wards.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use chiso_tests::generate::{Log, Options};
+use chiso_tests::model::{Fact, Message, Reference, judge_all};
+use nix::sys::signal::Signal;
+
+use super::gate::{Gate, Stop};
+use super::{Scheduler, TODAY};
+use crate::conformance::portions::check;
+use crate::harness::{World, small_country, wait_until};
+
+/// More than the silence after which another scheduler takes over.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Figures of an area that are not the sums of its wards' figures, or of its provinces'; a stated percent is no summand.
+const UNEQUAL: &str = "
+SELECT count() FROM
+(
+    SELECT sumForEachIf(figures, level = 'ward') AS wards, sumForEachIf(figures, level = 'province') AS provinces,
+           sumForEachIf(figures, level = 'country') AS country
+    FROM (SELECT calendar, period, indicator, level,
+                 [ifNull(value, 0), ifNull(numerator, 0), ifNull(denominator, 0), toDecimal128(if(wards_reporting > 0, records, 0), 6),
+                  toDecimal128(wards_reporting, 6), toDecimal128(wards_percent_only, 6)] AS figures
+          FROM rollups)
+    GROUP BY calendar, period, indicator
+    HAVING wards != country OR provinces != country
+)";
+
+/// Reads the view again and again; how often it did, when it is dropped.
+struct Reader {
+    stop: Arc<AtomicBool>,
+    reads: Arc<AtomicU32>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reader {
+    fn start(world: &World) -> Self {
+        let (stop, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let (engines, database) = (world.engines, world.database.clone());
+        let (ends, counts) = (Arc::clone(&stop), Arc::clone(&reads));
+        let thread = thread::spawn(move || {
+            while !ends.load(Ordering::SeqCst) {
+                assert_eq!(engines.sql(&database, UNEQUAL).trim(), "0", "areas differ from the sums of their wards");
+                counts.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        Self { stop, reads, thread: Some(thread) }
+    }
+
+    fn end(mut self) -> u32 {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread.take().unwrap().join().unwrap();
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+/// A log that arrives piece by piece, and what the model says of what has arrived.
+struct Story {
+    world: World,
+    rest: Vec<Message>,
+    arrived: Vec<Fact>,
+}
+
+impl Story {
+    fn begin(name: &str) -> Self {
+        let world = World::with_reference(name, 2, &small_country());
+        let options = Options { seed: 31, facts: 900, bad: 0.0, topic: world.topic.clone(), ..Options::default() };
+        let rest = Log::generate(&reference(), &options).unwrap().messages;
+        let mut story = Self { world, rest, arrived: Vec::new() };
+        story.tell(300);
+        story.world.roll_up(TODAY);
+        story.check("in the beginning");
+        story
+    }
+
+    /// Stores so many messages more.
+    fn tell(&mut self, count: usize) {
+        let portion: Vec<Message> = self.rest.drain(..count.min(self.rest.len())).collect();
+        assert!(!portion.is_empty(), "the log is too short for this test");
+        self.world.publish(&portion);
+        self.world.catch_up();
+        self.arrived.extend(judge_all(&reference(), &portion).facts);
+    }
+
+    fn check(&self, what: &str) {
+        check(&self.world, what, TODAY, reference(), &self.arrived);
+    }
+}
+
+fn reference() -> Reference {
+    Reference::load(&small_country()).unwrap()
+}
+
+#[test]
+fn a_pass_may_be_killed_after_any_of_its_statements() {
+    let mut story = Story::begin("killed");
+    let reader = Reader::start(&story.world);
+    let direct = story.world.engines.clickhouse_url.clone();
+    let mut cut = 0;
+    loop {
+        story.tell(20);
+        let (address, gate) = Gate::start(Stop::After(cut + 1), &direct);
+        let mut command = story.world.command("chiso-rollup", &["run", "--once", "--today", TODAY]);
+        command.env("CHISO__CLICKHOUSE__URL", address).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        wait_until("it stops or ends", PATIENCE, || gate.is_reached() || child.try_wait().unwrap().is_some());
+        if !gate.is_reached() {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        gate.open();
+        cut += 1;
+        // Every other one is followed by another kill, not by a whole pass.
+        if cut % 2 == 0 {
+            story.world.roll_up(TODAY);
+            story.check(&format!("killed after statement {cut}"));
+        }
+    }
+    story.check("not killed at last");
+    assert!(cut >= 12, "a pass makes more than {cut} statements that write");
+    assert!(reader.end() > 10);
+}
+
+/// One scheduler is stopped before a statement, another takes over, and then the first goes on where it was.
+fn stopped_before(name: &str, statement: &'static str) {
+    let mut story = Story::begin(name);
+    let reader = Reader::start(&story.world);
+    let folder = tempfile::tempdir().unwrap();
+    let direct = story.world.engines.clickhouse_url.clone();
+    let (address, gate) = Gate::start(Stop::Before(statement), &direct);
+    story.world.set("CLICKHOUSE__URL", address);
+    let first = Scheduler::start(&story.world, folder.path(), "first");
+    story.world.set("CLICKHOUSE__URL", direct);
+    wait_until("the first leads", PATIENCE, || first.log().contains("leading"));
+    story.tell(100);
+    gate.wait();
+    first.signal(Signal::SIGSTOP);
+    let second = Scheduler::start(&story.world, folder.path(), "second");
+    wait_until("the second leads", PATIENCE, || second.log().contains("leading"));
+    story.tell(100);
+    let waiting = "SELECT uniqExact(batch) FROM marks WHERE batch NOT IN
+                   (SELECT batch FROM retired WHERE epoch = (SELECT max(epoch) FROM claims)) AND batch IN (SELECT batch FROM inherited)";
+    let retired = || story.world.number(waiting) == 0 && story.world.rollup(&["status"]).ok().contains("0 with 0 cells");
+    wait_until("the second has done all", PATIENCE, retired);
+    story.check("the second has taken over");
+    gate.open();
+    first.signal(Signal::SIGCONT);
+    wait_until("the first sees that it was replaced", PATIENCE, || first.log().contains("another scheduler has taken over"));
+    story.check("the first has woken up");
+    story.tell(100);
+    wait_until("the second goes on", PATIENCE, || story.world.rollup(&["status"]).ok().contains("0 with 0 cells"));
+    first.stop();
+    second.stop();
+    story.check("in the end");
+    assert!(reader.end() > 10);
+}
+
+#[test]
+fn a_scheduler_may_be_stopped_between_reading_and_writing() {
+    stopped_before("before_writing", "INSERT INTO rollup_rows");
+}
+
+#[test]
+fn a_scheduler_may_be_stopped_between_writing_and_retiring() {
+    stopped_before("before_retiring", "INSERT INTO retired");
+}
