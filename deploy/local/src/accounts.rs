@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use crate::verify::sha256;
+use crate::xml::escaped;
 
 const SQL: &str = include_str!("../../clickhouse/accounts.sql");
 const TO: &str = " TO chiso_account;";
@@ -60,7 +61,7 @@ fn grants() -> impl Iterator<Item = &'static str> {
 /// Views and their filters, as XML holds them.
 fn filters() -> impl Iterator<Item = (&'static str, String)> {
     let policies = SQL.lines().filter_map(|line| line.strip_suffix(TO)?.strip_prefix(POLICY)?.split_once(" USING "));
-    policies.map(|(view, filter)| (view, filter.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")))
+    policies.map(|(view, filter)| (view, escaped(filter)))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::embedded::{STARTUP_STATEMENTS, STOP_STATEMENT};
 use crate::process::Engine;
 use crate::users;
 use crate::verify::sha256;
+use crate::xml::escaped;
 
 /// The user that may do everything.
 pub(crate) const SERVICE_USER: &str = "chiso";
@@ -112,7 +113,7 @@ fn write_config(folder: &Path, ports: ClickHousePorts, identity: &Identity, acco
     let config = include_str!("../config/clickhouse.xml")
         .replace("@HTTP_PORT@", &ports.http.to_string())
         .replace("@TCP_PORT@", &ports.tcp.to_string())
-        .replace("@BACKUPS@", &folder.join("backups").display().to_string());
+        .replace("@BACKUPS@", &escaped(&folder.join("backups").display().to_string()));
     let users = include_str!("../config/users.xml")
         .replace("@STARTUP_STATEMENTS@", &STARTUP_STATEMENTS.len().to_string())
         .replace("@SERVICE_SHA256@", &sha256(identity.password.as_bytes()))

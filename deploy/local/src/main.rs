@@ -18,6 +18,7 @@ mod terminal;
 mod up;
 mod users;
 mod verify;
+mod xml;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -26,6 +26,9 @@ fn metrics_say_what_the_tables_say() {
     let read = |watched: &Watched| watched.metrics().sum("chiso_ingest_messages_total", &[]);
     wait_until("all messages are stored", SOON, || read(&watched) == 306.0);
     wait_until("all is committed", SOON, || world.committed() == world.ends());
+    // The gauge follows the commit.
+    let committed = |watched: &Watched| watched.metrics().sum("chiso_ingest_committed_offset", &[]);
+    wait_until("the commits are told", SOON, || committed(&watched) == 306.0);
     let lag = |watched: &Watched| watched.metrics().sum("chiso_ingest_lag_messages", &[]);
     wait_until("the ends are seen", SOON, || {
         watched.metrics().sum("chiso_ingest_end_offset", &[]) == 306.0 && lag(&watched) == 0.0

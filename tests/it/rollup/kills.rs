@@ -146,7 +146,8 @@ fn stopped_before(name: &str, statement: &'static str) {
     wait_until("the second leads", PATIENCE, || second.log().contains("leading"));
     story.tell(100);
     let waiting = "SELECT uniqExact(batch) FROM marks WHERE batch NOT IN
-                   (SELECT batch FROM retired WHERE epoch = (SELECT max(epoch) FROM claims)) AND batch IN (SELECT batch FROM inherited)";
+                   (SELECT batch FROM retired WHERE epoch = (SELECT max(epoch) FROM claims)) AND batch IN
+                   (SELECT batch FROM inherited WHERE epoch = (SELECT max(epoch) FROM claims))";
     let retired = || story.world.number(waiting) == 0 && story.world.rollup(&["status"]).ok().contains("0 with 0 cells");
     wait_until("the second has done all", PATIENCE, retired);
     story.check("the second has taken over");
