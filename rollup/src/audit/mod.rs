@@ -1,8 +1,8 @@
 //! `audit`: proves the stored rows against the events, with nothing of what passes use but the events and the reference files.
 //!
-//! It reads the contract, sections 2 to 6, a second time ([`figures`], [`lineage`], [`rows`]): effective facts from `event_log`, one
+//! It reads the contract, sections 2 to 6, a second time (`figures`, `lineage`, `rows`): effective facts from `event_log`, one
 //! at a time in memory; no cells, no SQL of passes, none of the tables that `migrate` derives. Cells and reference tables are
-//! compared, too. What waits for a pass is told apart from what is wrong ([`flight`]).
+//! compared, too. What waits for a pass is told apart from what is wrong (`flight`).
 
 mod args;
 mod cells;
