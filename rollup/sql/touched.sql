@@ -1,21 +1,15 @@
 -- Which rows the marks of some batches touch: the ward rows whose number a touched cell may change, and the areas above them.
 INSERT INTO touched_rows (epoch, indicator, calendar, period, area)
 WITH
-    periods AS
-    (
-        SELECT calendar, period, start, end
-        FROM format(JSONEachRow, 'calendar String, period String, start Date32, end Date32, patterns Array(String)', <periods>)
-    ),
+<scope>,
     marked AS (SELECT DISTINCT indicator, ward, date FROM marks WHERE batch IN {batches:Array(UUID)}),
     -- A fact belongs to the unit that had its ward code on its date. A state is carried for carry_days, a flow not at all.
     touched_cells AS
     (
-        SELECT indicator, ward, date, unit_id AS member, valid_to AS last_day, carry
+        SELECT indicator, ward, date, unit_id AS member, valid_to AS last_day, if(kind IN ('stock', 'stock_ratio'), carry_days, 0) AS carry
         FROM marked
-        INNER JOIN (SELECT code, if(kind IN ('stock', 'stock_ratio'), carry_days, 0) AS carry FROM reference_indicators
-                    WHERE generation = {generation:UInt32}) AS catalogue ON marked.indicator = catalogue.code
-        INNER JOIN (SELECT unit_id, code, valid_from, valid_to FROM reference_units
-                    WHERE generation = {generation:UInt32} AND level = 'ward') AS wards ON marked.ward = wards.code
+        INNER JOIN catalogue ON marked.indicator = catalogue.code
+        INNER JOIN wards ON marked.ward = wards.code
         WHERE date BETWEEN valid_from AND valid_to
     ),
     -- States that a period end lies behind, as seen from the latest mark: where the same source has stated the same series on a later

@@ -1,10 +1,5 @@
 -- The rows of wards, from the cells, as ward_rows. The words in angle brackets are conditions: true, or where only touched
 -- rows are asked for, what these need.
-    wards AS
-    (
-        SELECT unit_id, code, valid_from, valid_to FROM reference_units
-        WHERE generation = {generation:UInt32} AND level = 'ward'
-    ),
     paths AS
     (
         SELECT member, unit, from_end, to_end, approximate, later FROM reference_paths WHERE generation = {generation:UInt32}

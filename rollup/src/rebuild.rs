@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::lead::Beats;
 use crate::pass::{changes, periods_to_keep};
 use crate::progress::Progress;
-use crate::scope::{Volume, cell_steps, opened, reached_periods, row_steps, volumes};
+use crate::scope::{Volume, cell_steps, opened, reached_periods, volumes};
 use crate::touched;
 use crate::turn::Turn;
 use crate::work::{Work, carry_days_max};
@@ -133,7 +133,11 @@ async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: N
     let opened = opened(store).await?;
     let carry_days_max = carry_days_max(&reference);
     let periods: Vec<Period> = periods_to_keep(store, &reference, &opened, today).await?;
-    let periods: Vec<Period> = periods.into_iter().filter(|period| selection.reaches(period, carry_days_max)).collect();
+    let mut periods: Vec<Period> = periods.into_iter().filter(|period| selection.reaches(period, carry_days_max)).collect();
+    if selection.area.is_empty() {
+        // What comes to others meanwhile has marks.
+        periods = reached_periods(store, carry_days_max, &periods).await?;
+    }
     let groups: Vec<Vec<String>> =
         cell_steps(&left).iter().flat_map(|group| group.chunks(GROUP_INDICATORS_MAX)).map(<[String]>::to_vec).collect();
     let mut progress = Progress::new("rebuild", groups.len() as u64);
@@ -162,11 +166,7 @@ async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: N
 /// All rows of these indicators in these periods, or those of some areas.
 async fn rows(work: &mut Work<'_>, volumes: &[Volume], periods: &[Period], areas: &[String]) -> Result<(), Failure> {
     if areas.is_empty() {
-        let reached = reached_periods(work.store, work.carry_days_max, periods).await?;
-        for step in row_steps(work.generation, volumes, &reached, work.carry_days_max) {
-            work.whole(&step).await?;
-        }
-        return Ok(());
+        return work.all(volumes, periods).await;
     }
     let indicators: Vec<String> = volumes.iter().map(|volume| volume.indicator.clone()).collect();
     touched::note_areas(work.store, work.at(), (&indicators, areas), periods).await?;

@@ -7,7 +7,7 @@ use chiso_schemas::store::Store;
 
 use crate::cells::CellScope;
 use crate::failure::Failure;
-use crate::scope::{STEP_PERIODS_MAX, Volume, cell_steps, reached_periods, row_steps, volumes};
+use crate::scope::{STEP_PERIODS_MAX, Volume, cell_steps, reached_periods, volumes};
 use crate::sql::Scope;
 use crate::work::Work;
 
@@ -70,9 +70,9 @@ pub(crate) async fn follow(work: &mut Work<'_>, last: u32, periods: &[Period]) -
     for indicators in cell_steps(&of(&kinds)) {
         work.cells_of(&CellScope::of(work.generation, indicators)).await?;
     }
-    let reached = reached_periods(store, work.carry_days_max, periods).await?;
-    for step in row_steps(work.generation, &of(&whole), &reached, work.carry_days_max) {
-        work.whole(&step).await?;
+    if !whole.is_empty() {
+        let reached = reached_periods(store, work.carry_days_max, periods).await?;
+        work.all(&of(&whole), &reached).await?;
     }
     let others = volumes.into_iter().map(|volume| volume.indicator).filter(|code| !whole.contains(code)).collect::<Vec<_>>();
     if others.is_empty() {

@@ -69,19 +69,10 @@ const ONE_BLOCK: [(&str, &str); 4] = [
     ("max_insert_block_size", "4000000"),
 ];
 
-/// Notes the rows that these marks touch, in these periods, as work of an epoch.
-pub fn insert_touched(client: &Client, (generation, epoch): (u32, u32), batches: &[Uuid], periods: &[Period]) -> Query {
-    let sql = TOUCHED.replace("<periods>", &literal(&period_lines(periods)));
-    let query = with_settings(client.query_raw(&sql)).param("generation", generation).param("epoch", epoch);
-    query.param("batches", names(batches))
-}
-
 impl Scope {
     /// All rows of the scope as a table expression, for a `SELECT` around it.
     pub fn rows(&self) -> String {
-        let cells = UNIT_CELLS.replace("<keys>", "true");
-        let wards = WARDS.replace("<cells>", &cells).replace("<periods of members>", "true").replace("<ends of members>", "true");
-        format!("(WITH\n{},\n{wards},\n{})", self.known(), AREAS.replace("<others>", ""))
+        format!("(WITH\n{},\n{},\n{})", self.known(), all_wards(), AREAS.replace("<others>", ""))
     }
 
     /// Computes all ward rows of the scope into `step_wards`, for [`Scope::insert_rows`].
@@ -90,12 +81,11 @@ impl Scope {
     }
 
     fn wards_text(&self) -> String {
-        let cells = UNIT_CELLS.replace("<keys>", "true");
-        let wards = WARDS.replace("<cells>", &cells).replace("<periods of members>", "true").replace("<ends of members>", "true");
         format!(
             "INSERT INTO step_wards (epoch, step, {WARD_COLUMNS})
-             WITH\n{},\n{wards}\nSELECT {{epoch:UInt32}}, {{step:UInt32}}, {WARD_COLUMNS} FROM ward_rows",
-            self.known()
+             WITH\n{},\n{}\nSELECT {{epoch:UInt32}}, {{step:UInt32}}, {WARD_COLUMNS} FROM ward_rows",
+            self.known(),
+            all_wards()
         )
     }
 
@@ -140,7 +130,6 @@ impl Scope {
             "INSERT INTO step_cells (epoch, step, {CELL_COLUMNS})
              WITH
              {},
-             wards AS (SELECT unit_id, code, valid_from, valid_to FROM reference_units WHERE generation = {{generation:UInt32}} AND level = 'ward'),
              unit_cells AS ({cells})
              SELECT {{epoch:UInt32}}, {{step:UInt32}}, {CELL_COLUMNS} FROM unit_cells
              WHERE (indicator, member) IN (SELECT indicator, member FROM {STEP_MEMBERS})",
@@ -191,6 +180,12 @@ impl Scope {
         replacing(&self.rows_of_step(&others), &stored)
     }
 
+    /// Notes the rows of the scope's periods that these marks touch, as work of an epoch.
+    pub fn note_touched(&self, client: &Client, epoch: u32, batches: &[Uuid]) -> Query {
+        let query = self.query(client, &TOUCHED.replace("<scope>", &self.known()));
+        query.param("epoch", epoch).param("batches", names(batches))
+    }
+
     /// Notes the rows of the scope in these areas, below and above them, as work of an epoch.
     pub fn note_areas(&self, client: &Client, epoch: u32, areas: &[String]) -> Query {
         self.query(client, &AREA_ROWS.replace("<scope>", &self.known())).param("epoch", epoch).param("areas", areas)
@@ -228,6 +223,12 @@ impl Scope {
         let key = |period: &Period| format!("({}, {})", literal(period.calendar.as_str()), literal(&period.id));
         self.periods.iter().map(key).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// [`WARDS`] of all cells of a scope.
+fn all_wards() -> String {
+    let cells = UNIT_CELLS.replace("<keys>", "true");
+    WARDS.replace("<cells>", &cells).replace("<periods of members>", "true").replace("<ends of members>", "true")
 }
 
 /// The computed rows, then as gone what is stored on the same condition and not computed.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::failure::Failure;
 use crate::scope::{STEP_PERIODS_MAX, STEP_ROWS_MAX};
-use crate::sql::{Scope, insert_touched};
+use crate::sql::Scope;
 
 /// What steps leave behind, by epoch.
 const NOTES: [&str; 4] = ["touched_rows", "step_members", "step_cells", "step_wards"];
@@ -21,7 +21,8 @@ const NOTES: [&str; 4] = ["touched_rows", "step_members", "step_cells", "step_wa
 /// ClickHouse does not answer.
 pub async fn note(store: &Store, (generation, epoch): (u32, u32), batches: &[Uuid], periods: &[Period]) -> Result<(), Failure> {
     for periods in periods.chunks(STEP_PERIODS_MAX) {
-        let noted = insert_touched(store.write(), (generation, epoch), batches, periods).execute().await;
+        let scope = Scope { generation, indicators: Vec::new(), periods: periods.to_vec() };
+        let noted = scope.note_touched(store.write(), epoch, batches).execute().await;
         noted.map_err(store.during("find the rows that changed facts touch"))?;
     }
     Ok(())

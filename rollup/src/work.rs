@@ -6,6 +6,7 @@ use chiso_schemas::store::Store;
 
 use crate::cells::CellScope;
 use crate::failure::Failure;
+use crate::scope::{Volume, row_steps};
 use crate::sql::Scope;
 use crate::touched;
 use crate::turn::Turn;
@@ -72,6 +73,14 @@ impl Work<'_> {
         done.map_err(store.during("write rollup rows"))?;
         touched::forget(store, step.0).await?;
         self.count_rows(version).await
+    }
+
+    /// Computes all rows of these indicators in these periods.
+    pub(crate) async fn all(&mut self, volumes: &[Volume], periods: &[Period]) -> Result<(), Failure> {
+        for step in row_steps(self.generation, volumes, periods, self.carry_days_max) {
+            self.whole(&step).await?;
+        }
+        Ok(())
     }
 
     async fn count_rows(&mut self, version: u64) -> Result<(), Failure> {
