@@ -3,7 +3,7 @@ INSERT INTO touched_rows (epoch, indicator, calendar, period, area)
 WITH
 <scope>,
     chains AS (SELECT ward, areas FROM reference_chains WHERE generation = {generation:UInt32} AND hasAny(areas, {areas:Array(String)}))
-SELECT DISTINCT {epoch:UInt32}, indicator, calendar, period, area
+SELECT {epoch:UInt32}, indicator, calendar, period, area
 FROM
 (
     SELECT calendar, period, arrayJoin(areas) AS area
@@ -13,7 +13,7 @@ FROM
     WHERE periods.end BETWEEN from_end AND to_end
 ) AS rows
 CROSS JOIN (SELECT arrayJoin({indicators:Array(String)}) AS indicator) AS wanted
-UNION ALL
+UNION DISTINCT
 SELECT {epoch:UInt32}, indicator, calendar, period, area_id
 FROM rollup_rows FINAL
 WHERE indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods) AND NOT gone

@@ -27,6 +27,7 @@ mod reference_change;
 pub mod scheduler;
 pub mod scope;
 pub mod status;
+pub mod stored;
 pub mod sweep;
 pub mod touched;
 pub mod turn;

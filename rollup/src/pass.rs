@@ -19,6 +19,7 @@ use crate::marks::{self, Waiting};
 use crate::progress::Progress;
 use crate::reference_change;
 use crate::scope::{Label, kept_periods, label, opened, reached_periods, row_steps, volumes};
+use crate::stored;
 use crate::touched;
 use crate::turn::Turn;
 use crate::work::{Work, carry_days_max};
@@ -153,6 +154,9 @@ async fn whole(work: &mut Work<'_>, periods: &[Period]) -> Result<(), Failure> {
     }
     let volumes = volumes(work.store).await?;
     let reached = reached_periods(work.store, work.carry_days_max, periods).await?;
+    // Not forgotten here: a rebuild has notes of its own meanwhile, and hardly a row is stored of periods that have just begun.
+    let indicators: Vec<String> = volumes.iter().map(|volume| volume.indicator.clone()).collect();
+    stored::note(work.store, work.at(), &indicators, &reached).await?;
     let steps = row_steps(work.generation, &volumes, &reached, work.carry_days_max);
     let mut progress = Progress::new("roll up periods", steps.len() as u64);
     for step in &steps {

@@ -16,6 +16,7 @@ use crate::lead::Beats;
 use crate::pass::{changes, periods_to_keep};
 use crate::progress::Progress;
 use crate::scope::{Volume, cell_steps, opened, reached_periods, volumes};
+use crate::stored;
 use crate::touched;
 use crate::turn::Turn;
 use crate::work::{Work, carry_days_max};
@@ -137,6 +138,8 @@ async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: N
     if selection.area.is_empty() {
         // What comes to others meanwhile has marks.
         periods = reached_periods(store, carry_days_max, &periods).await?;
+        let indicators: Vec<String> = left.iter().map(|volume| volume.indicator.clone()).collect();
+        stored::note(store, (generation, epoch), &indicators, &periods).await?;
     }
     let groups: Vec<Vec<String>> =
         cell_steps(&left).iter().flat_map(|group| group.chunks(GROUP_INDICATORS_MAX)).map(<[String]>::to_vec).collect();
@@ -160,6 +163,7 @@ async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: N
         }
     }
     run.note(store, (generation, epoch), &[String::new()]).await?;
+    stored::forget(store, epoch).await?;
     Ok(Some(summary))
 }
 

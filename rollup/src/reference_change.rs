@@ -9,6 +9,7 @@ use crate::cells::CellScope;
 use crate::failure::Failure;
 use crate::scope::{STEP_PERIODS_MAX, Volume, cell_steps, reached_periods, volumes};
 use crate::sql::Scope;
+use crate::stored;
 use crate::work::Work;
 
 /// If more units have changed, all rows are recomputed: noting each of them would take longer.
@@ -72,7 +73,10 @@ pub(crate) async fn follow(work: &mut Work<'_>, last: u32, periods: &[Period]) -
     }
     if !whole.is_empty() {
         let reached = reached_periods(store, work.carry_days_max, periods).await?;
+        let indicators: Vec<String> = whole.iter().cloned().collect();
+        stored::note(store, work.at(), &indicators, &reached).await?;
         work.all(&of(&whole), &reached).await?;
+        stored::forget(store, work.at().1).await?;
     }
     let others = volumes.into_iter().map(|volume| volume.indicator).filter(|code| !whole.contains(code)).collect::<Vec<_>>();
     if others.is_empty() {

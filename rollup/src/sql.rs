@@ -37,6 +37,17 @@ const CELL_COLUMNS: &str =
     "indicator, member, date, value, numerator, denominator, records, qualified, cell_sources, states, percents";
 /// What [`MEMBERS`] has noted for a step.
 const STEP_MEMBERS: &str = "(SELECT * FROM step_members WHERE epoch = {epoch:UInt32} AND step = {step:UInt32})";
+/// Keys that lie in a scope.
+const OF_SCOPE: &str = "indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods)";
+/// What an epoch has touched of a scope.
+const TOUCHED_OF_SCOPE: &str = "(SELECT * FROM touched_rows
+     WHERE epoch = {epoch:UInt32} AND indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods))";
+/// What [`WARDS`] has computed for a step.
+const STEP_WARDS: &str = "(SELECT * FROM step_wards WHERE epoch = {epoch:UInt32} AND step = {step:UInt32})";
+/// An area's row in numbers: places in the lists of what a step has touched, 0 for what is in none of them.
+const NUMBER: &str = "(toUInt32(transform(<area>, touched_areas, arrayEnumerate(touched_areas), 0)), \
+     toUInt16(transform(indicator, {indicators:Array(String)}, arrayEnumerate({indicators:Array(String)}), 0)), \
+     toUInt16(transform(period, touched_periods, arrayEnumerate(touched_periods), 0)), calendar = 'legal')";
 /// Values of [`COLUMNS`] in a row that is gone: which row it is, and no numbers.
 const GONE: &str = "calendar, period, toDate32(0), toDate32(0), level, '', area_id, '', indicator, '', NULL, NULL, NULL, NULL, NULL, NULL, \
      false, false, false, 0, [], 0, 0, 0, NULL, ''";
@@ -53,12 +64,14 @@ pub struct Scope {
 }
 
 /// Settings that the queries rely on: aliases that hide columns of their input, and long lists of periods.
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("prefer_column_name_to_alias", "1"),
     ("max_query_size", "67108864"),
     ("join_use_nulls", "0"),
     // An optimization without use here, whose time doubles with every level of subqueries: half of a small query.
     ("optimize_and_compare_chain", "0"),
+    // No statement writes a key twice; looking for that takes as long as all the rest.
+    ("optimize_on_insert", "0"),
 ];
 
 /// Makes one insert one block and so one part, which readers see whole or not at all.
@@ -89,34 +102,32 @@ impl Scope {
         )
     }
 
-    /// Writes all rows of the scope, and as gone the stored ones that are no longer computed, in one block.
+    /// Notes which rows of the scope are stored, for [`Scope::insert_rows`] of any part of it.
+    pub fn note_stored(&self, client: &Client, epoch: u32) -> Query {
+        let sql = format!(
+            "INSERT INTO stored_rows (epoch, indicator, calendar, period, level, within, area_id)
+             WITH
+             {}
+             SELECT {{epoch:UInt32}}, indicator, calendar, period, level, within, area_id FROM rollup_rows FINAL WHERE NOT gone AND {OF_SCOPE}",
+            self.known()
+        );
+        self.query(client, &sql).param("epoch", epoch)
+    }
+
+    /// Writes all rows of the scope, and as gone those that were noted as stored and are no longer computed, in one block.
     pub fn insert_rows(&self, client: &Client, (epoch, step): (u32, u32), version: u64) -> Query {
         self.one_block(client, &self.rows_text(), version).param("epoch", epoch).param("step", step)
     }
 
     fn rows_text(&self) -> String {
-        replacing(
-            &self.rows_of_step(""),
-            &format!("(calendar, period) IN ({}) AND indicator IN {{indicators:Array(String)}}", self.period_keys()),
-        )
-    }
-
-    /// The rows of wards that stand in `step_wards`, and of the areas above them, in which others may count besides.
-    fn rows_of_step(&self, others: &str) -> String {
-        format!(
-            "(WITH
-             {},
-             ward_rows AS (SELECT {WARD_COLUMNS} FROM step_wards WHERE epoch = {{epoch:UInt32}} AND step = {{step:UInt32}}),
-             {})",
-            self.known(),
-            AREAS.replace("<others>", others)
-        )
+        let stored = format!("stored_rows WHERE epoch = {{epoch:UInt32}} AND {OF_SCOPE}");
+        self.replacing(&rows_of_step("", ""), &stored)
     }
 
     /// The queries that compute the ward rows of the scope that the epoch has touched, to be made in this order; what the last
     /// one leaves in `step_wards` is for [`Scope::insert_touched_rows`].
     pub fn insert_touched_wards(&self, client: &Client, (epoch, step): (u32, u32)) -> [Query; 3] {
-        let members = MEMBERS.replace("<scope>", &self.known()).replace("<touched>", &self.touched());
+        let members = MEMBERS.replace("<scope>", &self.known()).replace("<touched>", TOUCHED_OF_SCOPE);
         let texts = [members, self.step_cells_text(), self.step_wards_text()];
         texts.map(|text| self.query(client, &text).param("epoch", epoch).param("step", step))
     }
@@ -130,9 +141,10 @@ impl Scope {
             "INSERT INTO step_cells (epoch, step, {CELL_COLUMNS})
              WITH
              {},
-             unit_cells AS ({cells})
-             SELECT {{epoch:UInt32}}, {{step:UInt32}}, {CELL_COLUMNS} FROM unit_cells
-             WHERE (indicator, member) IN (SELECT indicator, member FROM {STEP_MEMBERS})",
+             unit_cells AS ({cells}),
+             needed AS (SELECT indicator, member, min(first) AS first, max(end) AS last FROM {STEP_MEMBERS} GROUP BY indicator, member)
+             SELECT {{epoch:UInt32}}, {{step:UInt32}}, {CELL_COLUMNS} FROM unit_cells INNER JOIN needed USING (indicator, member)
+             WHERE date BETWEEN first AND last",
             self.known()
         )
     }
@@ -152,9 +164,8 @@ impl Scope {
              {wards}
              SELECT {{epoch:UInt32}}, {{step:UInt32}}, {WARD_COLUMNS} FROM ward_rows
              -- A state is found for an end, which periods share that are not all touched.
-             WHERE (indicator, calendar, period, ward) IN (SELECT indicator, calendar, period, area FROM {})",
-            self.known(),
-            self.touched()
+             WHERE (indicator, calendar, period, ward) IN (SELECT indicator, calendar, period, area FROM {TOUCHED_OF_SCOPE})",
+            self.known()
         )
     }
 
@@ -165,19 +176,36 @@ impl Scope {
     }
 
     fn touched_rows_text(&self) -> String {
-        let touched = self.touched();
+        let touched = TOUCHED_OF_SCOPE;
+        let number = |area: &str| NUMBER.replace("<area>", area);
+        let (own, above, noted) = (number("area_id"), number("within"), number("area"));
+        // The sets hold numbers: texts take five times as long.
         let others = format!(
             "UNION ALL
              SELECT calendar, period, indicator, area_id, within, toUInt64(wards_reporting), toUInt64(wards_percent_only),
                     ifNull(value, 0), ifNull(numerator, 0), ifNull(denominator, 0), records, qualified, ifNull(as_of, toDate32(0)), source_set,
                     carried, approximate
              FROM rollup_rows FINAL
-             WHERE (calendar, period, indicator, within) IN (SELECT calendar, period, indicator, area FROM {touched}) AND NOT gone
-               AND (calendar, period, indicator, area_id) NOT IN (SELECT calendar, period, indicator, area FROM {touched})"
+             WHERE (calendar, period) IN (SELECT calendar, period FROM {touched})
+               AND {above} IN (SELECT {noted} FROM {touched}) AND {own} NOT IN (SELECT {noted} FROM {touched}) AND NOT gone"
         );
-        let stored =
-            format!("(calendar, period, indicator, area_id) IN (SELECT calendar, period, indicator, area FROM {touched})");
-        replacing(&self.rows_of_step(&others), &stored)
+        let lists = format!(
+            "(SELECT arraySort(groupUniqArray(toString(area))) FROM {touched}) AS touched_areas,
+             (SELECT arraySort(groupUniqArray(toString(period))) FROM {touched}) AS touched_periods,"
+        );
+        // Wards that are computed, and the areas above them, exist: only of what else is touched stored rows can be gone.
+        let stored = format!(
+            "rollup_rows FINAL WHERE NOT gone AND (calendar, period, area_id, indicator) IN
+             (
+                 SELECT calendar, period, area, indicator FROM {touched}
+                 WHERE (calendar, period, area, indicator) NOT IN
+                 (
+                     SELECT calendar, period, arrayJoin(areas), indicator FROM {STEP_WARDS} AS computed
+                     INNER JOIN (SELECT ward, areas FROM reference_chains WHERE generation = {{generation:UInt32}}) AS chains USING (ward)
+                 )
+             )"
+        );
+        self.replacing(&rows_of_step(&lists, &others), &stored)
     }
 
     /// Notes the rows of the scope's periods that these marks touch, as work of an epoch.
@@ -197,11 +225,22 @@ impl Scope {
         self.query(client, &sql).param("epoch", epoch).param("before", before)
     }
 
-    /// What the epoch has touched of the scope.
-    fn touched(&self) -> String {
+    /// The computed rows, then as gone those from a list of stored ones that are not computed.
+    fn replacing(&self, rows: &str, stored: &str) -> String {
         format!(
-            "(SELECT * FROM touched_rows WHERE epoch = {{epoch:UInt32}} AND indicator IN {{indicators:Array(String)}} AND (calendar, period) IN ({}))",
-            self.period_keys()
+            "INSERT INTO rollup_rows ({COLUMNS}, within, gone, version)
+             WITH
+             {}
+             SELECT {COLUMNS}, within, gone, {{version:UInt64}}
+             FROM
+             (
+                 SELECT {COLUMNS}, within, false AS gone FROM {rows}
+                 UNION ALL
+                 SELECT {GONE}, within, true FROM {stored}
+             )
+             ORDER BY gone
+             LIMIT 1 BY calendar, period, level, area_id, indicator",
+            self.known()
         )
     }
 
@@ -218,11 +257,6 @@ impl Scope {
     fn known(&self) -> String {
         SCOPE.replace("<periods>", &literal(&period_lines(&self.periods)))
     }
-
-    fn period_keys(&self) -> String {
-        let key = |period: &Period| format!("({}, {})", literal(period.calendar.as_str()), literal(&period.id));
-        self.periods.iter().map(key).collect::<Vec<_>>().join(", ")
-    }
 }
 
 /// [`WARDS`] of all cells of a scope.
@@ -231,20 +265,14 @@ fn all_wards() -> String {
     WARDS.replace("<cells>", &cells).replace("<periods of members>", "true").replace("<ends of members>", "true")
 }
 
-/// The computed rows, then as gone what is stored on the same condition and not computed.
-fn replacing(rows: &str, stored: &str) -> String {
+/// The rows of wards that stand in `step_wards`, and of the areas above them, in which others may count besides.
+fn rows_of_step(lists: &str, others: &str) -> String {
     format!(
-        "INSERT INTO rollup_rows ({COLUMNS}, within, gone, version)
-         SELECT {COLUMNS}, within, gone, {{version:UInt64}}
-         FROM
-         (
-             SELECT {COLUMNS}, within, false AS gone FROM {rows}
-             UNION ALL
-             SELECT {GONE}, within, true FROM rollup_rows FINAL
-             WHERE {stored} AND NOT gone
-         )
-         ORDER BY gone
-         LIMIT 1 BY calendar, period, indicator, within, area_id"
+        "(WITH
+         {lists}
+         ward_rows AS (SELECT {WARD_COLUMNS} FROM {STEP_WARDS}),
+         {})",
+        AREAS.replace("<others>", others)
     )
 }
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::failure::Failure;
 use crate::scope::{STEP_PERIODS_MAX, STEP_ROWS_MAX};
 use crate::sql::Scope;
+use crate::stored;
 
 /// What steps leave behind, by epoch.
 const NOTES: [&str; 4] = ["touched_rows", "step_members", "step_cells", "step_wards"];
@@ -57,7 +58,15 @@ pub async fn forget(store: &Store, epoch: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn drop_epoch(store: &Store, table: &str, epoch: u32) -> Result<(), Failure> {
+/// Forgets the ward rows of steps that are written.
+///
+/// # Errors
+/// ClickHouse does not answer.
+pub async fn forget_wards(store: &Store, epoch: u32) -> Result<(), Failure> {
+    drop_epoch(store, "step_wards", epoch).await
+}
+
+pub(crate) async fn drop_epoch(store: &Store, table: &str, epoch: u32) -> Result<(), Failure> {
     let sql = format!("ALTER TABLE {table} DROP PARTITION {epoch}");
     Ok(store.write().query_raw(&sql).execute().await.map_err(store.during(format!("empty {table}")))?)
 }
@@ -68,7 +77,7 @@ async fn drop_epoch(store: &Store, table: &str, epoch: u32) -> Result<(), Failur
 /// # Errors
 /// ClickHouse does not answer.
 pub async fn sweep(store: &Store) -> Result<(), Failure> {
-    for table in NOTES.into_iter().chain(["inherited"]) {
+    for table in NOTES.into_iter().chain([stored::NOTE, "inherited"]) {
         let sql = format!(
             "SELECT DISTINCT epoch FROM {table}
              WHERE epoch IN (SELECT epoch FROM claims WHERE claimed_at < now64(3) - INTERVAL 1 HOUR AND epoch < (SELECT max(epoch) FROM claims))"

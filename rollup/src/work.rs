@@ -64,18 +64,18 @@ impl Work<'_> {
         self.count_rows(version).await
     }
 
-    /// Computes all rows of a scope.
+    /// Computes all rows of a scope. What is stored of it must be noted.
     pub(crate) async fn whole(&mut self, scope: &Scope) -> Result<(), Failure> {
         let (store, step) = (self.store, (self.turn.claim.epoch, self.turn.next_step(self.store).await?));
         scope.insert_wards(store.write(), step).execute().await.map_err(store.during("compute the rows of wards"))?;
         let version = self.turn.claim.version(step.1);
         let done = scope.insert_rows(store.write(), step, version).execute().await;
         done.map_err(store.during("write rollup rows"))?;
-        touched::forget(store, step.0).await?;
+        touched::forget_wards(store, step.0).await?;
         self.count_rows(version).await
     }
 
-    /// Computes all rows of these indicators in these periods.
+    /// Computes all rows of these indicators in these periods. What is stored of them must be noted.
     pub(crate) async fn all(&mut self, volumes: &[Volume], periods: &[Period]) -> Result<(), Failure> {
         for step in row_steps(self.generation, volumes, periods, self.carry_days_max) {
             self.whole(&step).await?;

@@ -1,5 +1,6 @@
 -- One row a cell (indicator, ward code, day), always recomputed whole from event_log.
--- seen only grows, so of two versions of a cell the one made from more events wins, without a clock.
+-- seen only grows, so of two versions of a cell the one made from more events wins, without a clock. Passes read the days of
+-- wards here and there, so granules and compressed blocks are small.
 CREATE TABLE IF NOT EXISTS cells
 (
     indicator    LowCardinality(String)  COMMENT 'indicator code',
@@ -18,5 +19,5 @@ CREATE TABLE IF NOT EXISTS cells
 )
 ENGINE = ReplacingMergeTree(seen)
 ORDER BY (indicator, ward, date)
-SETTINGS index_granularity = 256
+SETTINGS index_granularity = 128, min_compress_block_size = 8192
 COMMENT 'effective facts by indicator, ward code and day';

@@ -1,5 +1,6 @@
 -- Rows of contract section 6 for kept periods. version = epoch << 32 | step: made of no clock.
--- One block is one part of this unpartitioned table: readers see a step whole or not at all.
+-- One block is one part of this unpartitioned table: readers see a step whole or not at all. All indicators of an area in a period
+-- lie together: a report is a granule, and the whole of an area one granule a period.
 CREATE TABLE IF NOT EXISTS rollup_rows
 (
     calendar            LowCardinality(String)     COMMENT 'civil or legal',
@@ -34,6 +35,6 @@ CREATE TABLE IF NOT EXISTS rollup_rows
     INDEX by_version version TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (calendar, period, indicator, within, area_id)
-SETTINGS index_granularity = 256, non_replicated_deduplication_window = 10000
+ORDER BY (calendar, period, level, area_id, indicator)
+SETTINGS index_granularity = 256, min_compress_block_size = 8192, non_replicated_deduplication_window = 10000
 COMMENT 'period rollups; read them through the view rollups';

@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS step_members
     member     LowCardinality(String)  COMMENT 'ward unit whose facts count for a touched ward row',
     calendar   LowCardinality(String)  COMMENT 'civil or legal',
     period     LowCardinality(String)  COMMENT 'period id of the row',
+    first      Date32                  COMMENT 'first day whose facts can count in the row',
     end        Date32                  COMMENT 'last day of the period'
 )
 ENGINE = MergeTree
@@ -109,6 +110,22 @@ ENGINE = MergeTree
 PARTITION BY epoch
 ORDER BY (step, calendar, period, indicator, ward)
 COMMENT 'ward rows that a step of a pass has computed';
+
+-- Rows are sorted by area, so what is stored of some indicators is looked up once and not by each step.
+CREATE TABLE IF NOT EXISTS stored_rows
+(
+    epoch      UInt32                  COMMENT 'epoch',
+    indicator  LowCardinality(String)  COMMENT 'indicator code',
+    calendar   LowCardinality(String)  COMMENT 'civil or legal',
+    period     LowCardinality(String)  COMMENT 'period id',
+    level      Enum8('ward' = 1, 'district' = 2, 'province' = 3, 'country' = 4) COMMENT 'level of the area',
+    within     LowCardinality(String)  COMMENT 'unit id of the area next above',
+    area_id    LowCardinality(String)  COMMENT 'unit id of the area, VN for the country'
+)
+ENGINE = MergeTree
+PARTITION BY epoch
+ORDER BY (indicator, calendar, period)
+COMMENT 'rows of indicators that are computed as a whole, as they were before: those not computed again are gone';
 
 -- Who leads and is alive: a scheduler that stands by takes over when the holder of the last epoch is silent.
 CREATE TABLE IF NOT EXISTS beats

@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 const UP: Duration = Duration::from_secs(600);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long ClickHouse may take to answer a statement.
-const ANSWER: Duration = Duration::from_secs(120);
+const ANSWER: Duration = Duration::from_secs(600);
 
 const BROKERS: &str = "CHISO__KAFKA__BROKERS";
 const CLICKHOUSE_URL: &str = "CHISO__CLICKHOUSE__URL";

@@ -62,6 +62,8 @@ impl ClickHouse {
         let logs = vec![folder.join("clickhouse.err"), folder.join("clickhouse.log")];
         // The library appends; the end of the log must be of this run.
         let _ = fs::remove_file(folder.join("clickhouse.log"));
+        // The library forgets the tables of the database system, and makes none where files of one lie.
+        let _ = fs::remove_dir_all(folder.join("data/data/system"));
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(REQUEST_TIMEOUT))
             .http_status_as_error(false)

@@ -90,6 +90,12 @@ fn a_second_up_on_a_folder_finds_everything_again() {
     produce(&first.engines, "xin chào");
     first.engines.sql("chiso", "CREATE TABLE greetings (text String) ENGINE MergeTree ORDER BY text");
     first.engines.sql("chiso", "INSERT INTO greetings VALUES ('xin chào')");
+    let asked = |up: &Up| {
+        up.engines.sql("chiso", "SELECT 'xin chào'");
+        up.engines.sql("chiso", "SYSTEM FLUSH LOGS query_log");
+        up.engines.sql("chiso", "SELECT count() > 0 FROM system.query_log WHERE current_database = 'chiso'")
+    };
+    assert_eq!(asked(&first), "1\n");
     for pid in first.engine_pids() {
         let addresses = listening_addresses(pid);
         let loopback = ["0100007F", "0000000000000000FFFF00000100007F"];
@@ -108,6 +114,7 @@ fn a_second_up_on_a_folder_finds_everything_again() {
 
     let second = Up::start(parent.path(), &arguments);
     assert_eq!(second.engines.password, password);
+    assert_eq!(asked(&second), "1\n");
     assert_eq!(first_message(&second.engines), "xin chào");
     assert_eq!(second.engines.sql("chiso", "SELECT text FROM greetings"), "xin chào\n");
 

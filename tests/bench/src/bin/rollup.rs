@@ -47,7 +47,9 @@ fn measure(arguments: &Arguments) -> Result<()> {
         stock.store(&server)?;
         eprintln!("first rebuild");
         let took = server.rollup(&stock.database, &["rebuild", "--today", LAST_DAY])?;
-        eprintln!("{:.0} s; passes", took.as_secs_f64());
+        eprintln!("{:.0} s; merging", took.as_secs_f64());
+        stock.merge(&server)?;
+        eprintln!("passes");
         measured.push(passes::measure(&server, stock, arguments.runs)?);
     }
     println!("### A pass\n\n{}", passes::report(&measured));

@@ -66,6 +66,17 @@ impl Stock {
         Ok(())
     }
 
+    /// Merges the tables, as ClickHouse does by itself within hours.
+    ///
+    /// # Errors
+    /// ClickHouse fails.
+    pub fn merge(&self, server: &Server) -> Result<()> {
+        for table in ["event_log", "cells", "rollup_rows"] {
+            server.sql(&self.database, &format!("OPTIMIZE TABLE {table} FINAL"))?;
+        }
+        Ok(())
+    }
+
     /// Stores new facts with their marks, as one batch: so many of a hundred of the last three days, the rest over the year.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ const QUESTIONS: [(&str, &str); 10] = [
     ),
     (
         "targets not met",
-        "SELECT area_id, indicator, percent, target FROM rollups WHERE calendar = 'legal' AND period = '<month>' AND status = 'not_met' AND level = 'province'",
+        "SELECT area_id, indicator, percent, target FROM rollups WHERE calendar = 'legal' AND period = '<month>' AND status = 'not_met' AND level = 'ward'",
     ),
     (
         "percent-only wards",
