@@ -1,5 +1,6 @@
 //! `bench-rollup`: what passes, rebuilds and questions cost on many stored facts, beside plain SQL and ClickHouse's own views.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -23,6 +24,20 @@ struct Arguments {
     /// Decides what the questions are about
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Folder that keeps the engines and the facts for the next run, which goes on with those that are stored
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// What is measured
+    #[arg(long, value_delimiter = ',', default_value = "passes,questions,rebuilds,views")]
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Passes,
+    Questions,
+    Rebuilds,
+    Views,
 }
 
 fn main() -> ExitCode {
@@ -37,33 +52,44 @@ fn main() -> ExitCode {
 
 fn measure(arguments: &Arguments) -> Result<()> {
     let program = std::env::current_exe()?;
-    let server = Server::start(program.parent().context("no folder of programs")?)?;
+    let server = Server::start(program.parent().context("no folder of programs")?, arguments.keep.as_deref())?;
     let cores = std::thread::available_parallelism()?;
     println!("ClickHouse {} of chiso-local on {cores} cores\n", server.sql("default", "SELECT version()")?);
     let stocks: Vec<Stock> = arguments.facts.iter().map(|facts| Stock::of(*facts)).collect();
+    let wanted = |part: Part| arguments.parts.contains(&part);
     let mut measured = Vec::new();
     for stock in &stocks {
-        eprintln!("storing {} facts of {} wards", stock.facts, stock.wards);
-        stock.store(&server)?;
-        eprintln!("first rebuild");
-        let took = server.rollup(&stock.database, &["rebuild", "--today", LAST_DAY])?;
-        eprintln!("{:.0} s; merging", took.as_secs_f64());
-        stock.merge(&server)?;
-        eprintln!("passes");
-        measured.push(passes::measure(&server, stock, arguments.runs)?);
+        if !stock.is_stored(&server)? {
+            store(&server, stock)?;
+        }
+        if wanted(Part::Passes) {
+            eprintln!("passes");
+            measured.push(passes::measure(&server, stock, arguments.runs)?);
+        }
     }
-    println!("### A pass\n\n{}", passes::report(&measured));
-    if let Some(last) = stocks.last() {
+    if wanted(Part::Passes) {
+        println!("### A pass\n\n{}", passes::report(&measured));
+    }
+    if let Some(last) = stocks.last().filter(|_| wanted(Part::Questions)) {
         eprintln!("questions");
         println!("### Ten questions\n\n{}", queries::measure(&server, last, (arguments.seed, arguments.times))?);
     }
-    if let Some(middle) = stocks.get(stocks.len() / 2) {
+    if let Some(middle) = stocks.get(stocks.len() / 2).filter(|_| wanted(Part::Rebuilds)) {
         eprintln!("rebuilds");
         println!("### A rebuild\n\n{}", rebuilds::measure(&server, middle, arguments.runs)?);
     }
-    if let Some(first) = stocks.first() {
+    if let Some(first) = stocks.first().filter(|_| wanted(Part::Views)) {
         eprintln!("views");
         println!("### Views of ClickHouse\n\n{}", views::measure(&server, first)?);
     }
     Ok(())
+}
+
+fn store(server: &Server, stock: &Stock) -> Result<()> {
+    eprintln!("storing {} facts of {} wards", stock.facts, stock.wards);
+    stock.store(server)?;
+    eprintln!("first rebuild");
+    let took = server.rollup(&stock.database, &["rebuild", "--today", LAST_DAY])?;
+    eprintln!("{:.0} s; merging", took.as_secs_f64());
+    stock.merge(server)
 }

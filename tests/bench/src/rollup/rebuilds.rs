@@ -34,6 +34,7 @@ pub fn measure(server: &Server, stock: &Stock, runs: usize) -> Result<String> {
     for run in 0..runs {
         rebuilds.push(server.rollup(&stock.database, &["rebuild", "--today", LAST_DAY])?);
         let table = format!("bench_plain_{run}");
+        server.sql(&stock.database, &format!("DROP TABLE IF EXISTS {table} SYNC"))?;
         server.sql(&stock.database, &format!("CREATE TABLE {table} {PLAIN_TABLE}"))?;
         let begin = Instant::now();
         server.sql(&stock.database, &plain(&table, "event_log"))?;

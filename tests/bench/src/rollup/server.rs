@@ -15,7 +15,7 @@ pub struct Server {
     programs: PathBuf,
     // Fields are dropped in this order.
     _local: Local,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 /// What a kind of statement has cost in a stretch of time.
@@ -32,14 +32,17 @@ pub struct Stage {
 }
 
 impl Server {
-    /// Starts it, with the programs of that folder.
+    /// Starts it, with the programs of the first folder, on data in the second: in one that is removed afterwards if none is given.
     ///
     /// # Errors
     /// It does not start.
-    pub fn start(programs: &Path) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("chiso-bench-").tempdir().context("cannot make a folder")?;
-        let arguments: [&OsStr; 2] = ["--dir".as_ref(), folder.path().as_ref()];
-        let local = Local::up(&programs.join("chiso-local"), &folder.path().join("engines"), &arguments)?;
+    pub fn start(programs: &Path, kept: Option<&Path>) -> Result<Self> {
+        let temporary = || tempfile::Builder::new().prefix("chiso-bench-").tempdir().context("cannot make a folder");
+        let folder = if kept.is_none() { Some(temporary()?) } else { None };
+        let data = kept.or(folder.as_ref().map(TempDir::path)).context("no folder for the data")?;
+        std::fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
+        let arguments: [&OsStr; 2] = ["--dir".as_ref(), data.as_ref()];
+        let local = Local::up(&programs.join("chiso-local"), &data.join("engines"), &arguments)?;
         Ok(Self { servers: local.servers()?, programs: programs.to_owned(), _local: local, _folder: folder })
     }
 
@@ -49,6 +52,16 @@ impl Server {
     /// ClickHouse refuses it.
     pub fn sql(&self, database: &str, statement: &str) -> Result<String> {
         Ok(self.servers.sql(database, statement)?.trim_end_matches('\n').to_owned())
+    }
+
+    /// Asks as the analyst of `chiso-local`.
+    ///
+    /// # Errors
+    /// ClickHouse refuses it.
+    pub fn ask(&self, database: &str, question: &str) -> Result<String> {
+        let setting = |name: &str| self.servers.setting(name).with_context(|| format!("{name} is not set"));
+        let analyst = (setting("CHISO_LOCAL_ANALYST_USER")?, setting("CHISO_LOCAL_ANALYST_PASSWORD")?);
+        self.servers.sql_as(analyst, database, question).map_err(|refused| anyhow::anyhow!("{question}: {refused}"))
     }
 
     /// Runs one statement whose answer is a number.

@@ -24,6 +24,9 @@ const SUMS: &str = "SELECT indicator, ward, toStartOfMonth(date) AS month, sumSt
 pub fn measure(server: &Server, stock: &Stock) -> Result<String> {
     let sql = |statement: &str| server.sql(&stock.database, statement);
     stock.note_periods(server)?;
+    for table in ["bench_incremental", "bench_refreshable", "bench_refreshed", "bench_sums", "bench_log"] {
+        sql(&format!("DROP TABLE IF EXISTS {table} SYNC"))?;
+    }
     sql("CREATE TABLE bench_log AS event_log ENGINE = MergeTree ORDER BY (date, indicator, ward)")?;
     sql(
         "CREATE TABLE bench_sums (indicator LowCardinality(String), ward LowCardinality(String), month Date32,
