@@ -6,9 +6,10 @@
 -- docs/accounts.md says how an account is made. Where clickhouse.database is not `chiso`, write its name here. A role without a
 -- filter reads all rows, so a filter is made before the right to read. chiso-local gives its accounts the same filters and rights.
 
--- Settings may be changed, but not the one that decides in which order filters are applied.
+-- Settings may be changed, but not those that decide in which order filters are applied.
 CREATE SETTINGS PROFILE IF NOT EXISTS chiso_account
-    SETTINGS readonly = 2, max_execution_time = 60, max_memory_usage = 2147483648, enable_analyzer = 1 CONST;
+    SETTINGS readonly = 2, max_execution_time = 60, max_memory_usage = 2147483648, enable_analyzer = 1 CONST,
+             optimize_move_to_prewhere_if_final = 0 CONST;
 CREATE ROLE IF NOT EXISTS chiso_account SETTINGS PROFILE 'chiso_account';
 
 CREATE ROW POLICY OR REPLACE chiso_account ON chiso.account_reach USING account = currentUser() TO chiso_account;

@@ -112,6 +112,7 @@ fn nothing_leads_around(world: &World) {
             "SET enable_analyzer = 0",
             "SET allow_experimental_analyzer = 0",
             "SELECT * FROM rollups SETTINGS enable_analyzer = 0",
+            "SELECT * FROM rollups SETTINGS optimize_move_to_prewhere_if_final = 1",
         ]
         .map(str::to_owned),
     );
