@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::gate::{Gate, Stop};
 use super::schedulers::Scheduler;
 use super::{TODAY, fact, small_world, small_world_with};
 use crate::harness::{ReferenceCopy, World, small_country, wait_until};
@@ -187,6 +188,38 @@ fn what_is_found_across_cells_and_in_the_ledger_settles_too() {
     assert_eq!(findings(&world, "open"), [ids]);
     assert_eq!(findings(&world, "settled").len(), 2);
     assert_eq!(world.number("SELECT count() - uniqExact(kind, subject, period) FROM findings"), 0);
+}
+
+#[test]
+fn a_judgement_may_be_killed_after_any_of_its_statements() {
+    let world = small_world_with("findings_killed", &suspicious());
+    let direct = world.engines.clickhouse_url.clone();
+    let mut cut = 0;
+    loop {
+        let (address, gate) = Gate::start(Stop::After(cut + 1), &direct);
+        let mut command = world.command("chiso-rollup", &["findings", "--judge", "--today", TODAY]);
+        command.env("CHISO__CLICKHOUSE__URL", address).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        wait_until("it stops or ends", PATIENCE, || gate.is_reached() || child.try_wait().unwrap().is_some());
+        if !gate.is_reached() {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        gate.open();
+        // Each indicator has statements of the same kinds.
+        cut += 7;
+    }
+    assert!(cut >= 21, "a judgement makes more than {cut} statements that write");
+    assert_eq!(findings(&world, "open"), SUSPICIOUS);
+    assert_eq!(findings(&world, "settled"), [""; 0]);
+    // What one that was killed has found settles like any other.
+    let withdrawn =
+        fact("m3", "bts-stations", "00303", "2025-08-20", json!({ "record": "c2", "retracted": true, "revision": 1 }));
+    world.publish_events([withdrawn]);
+    world.process(TODAY);
+    judge(&world);
+    assert_eq!(findings(&world, "settled"), [SUSPICIOUS[3]]);
 }
 
 #[test]
