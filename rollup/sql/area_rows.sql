@@ -18,3 +18,8 @@ SELECT {epoch:UInt32}, indicator, calendar, period, area_id
 FROM rollup_rows FINAL
 WHERE indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods) AND NOT gone
   AND area_id IN (SELECT arrayJoin(areas) FROM chains)
+UNION DISTINCT
+SELECT {epoch:UInt32}, indicator, calendar, period, ward
+FROM summands FINAL
+WHERE indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods) AND NOT gone
+  AND period_number IN (SELECT sipHash64(concat(calendar, ' ', period)) FROM periods) AND ward IN (SELECT ward FROM chains)

@@ -1,5 +1,5 @@
--- Rows of contract section 6, of wards and of the areas above them, from ward_rows. The words in angle brackets are nothing,
--- or stored rows that count in the areas besides.
+-- Rows of contract section 6, of wards and of the areas above them, from ward_rows. The words in angle brackets are sums of all
+-- wards, or those that touched areas need.
     -- Areas are sums over their wards' rows; what tells about numbers comes from wards with a number alone. Rows are added up
     -- under the area next above them, and those sums under all areas above.
     chains AS (SELECT ward, areas FROM reference_chains WHERE generation = {generation:UInt32}),
@@ -7,23 +7,9 @@
     (
         SELECT area, any(arraySlice(areas, place)) AS above FROM chains ARRAY JOIN areas AS area, arrayEnumerate(areas) AS place GROUP BY area
     ),
-    summands AS
-    (
-        SELECT calendar, period, indicator, ward AS area, above[2] AS within, toUInt64(has_number) AS wards_reporting, toUInt64(NOT has_number) AS wards_percent_only,
-               value, numerator, denominator, records, qualified, as_of, source_set, carried, approximate
-        FROM ward_rows INNER JOIN areas_above ON ward_rows.ward = areas_above.area
-        <others>
-    ),
     nearest_sums AS
     (
-        SELECT calendar, period, indicator, within,
-               sum(wards_reporting) AS reporting, sum(wards_percent_only) AS percent_only,
-               sum(value) AS value, sum(numerator) AS numerator, sum(denominator) AS denominator,
-               sumIf(records, wards_reporting > 0) AS records, maxIf(qualified, wards_reporting > 0) AS qualified,
-               maxOrNullIf(as_of, wards_reporting > 0) AS as_of, groupUniqArrayArrayIf(source_set, wards_reporting > 0) AS source_set,
-               maxIf(carried, wards_reporting > 0) AS carried, maxIf(approximate, wards_reporting > 0) AS approximate
-        FROM summands
-        GROUP BY calendar, period, indicator, within
+        <nearest sums>
     ),
     area_sums AS
     (

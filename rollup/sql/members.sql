@@ -7,7 +7,7 @@ SELECT DISTINCT {epoch:UInt32}, {step:UInt32}, indicator, member, touched.calend
        if(kind IN ('stock', 'stock_ratio'),
           least(periods.start, toDate32(greatest(toInt32(periods.end) - toInt32(carry_days) + 1, toInt32(toDate32('1900-01-01'))))), periods.start) AS first,
        periods.end AS end
-FROM (SELECT indicator, calendar, period, area FROM <touched>) AS touched
+FROM (SELECT indicator, calendar, period, area FROM <touched wards>) AS touched
 INNER JOIN catalogue ON touched.indicator = catalogue.code
 INNER JOIN periods ON touched.calendar = periods.calendar AND touched.period = periods.period
 INNER JOIN (SELECT member, unit, from_end, to_end FROM reference_paths WHERE generation = {generation:UInt32}) AS paths ON touched.area = paths.unit

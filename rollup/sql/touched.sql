@@ -1,8 +1,13 @@
--- Which rows the marks of some batches touch: the ward rows whose number a touched cell may change, and the areas above them.
+-- Which rows the marks of some batches touch: the ward rows whose number a touched cell may change, and the areas above them. For
+-- indicators of some kinds: flows need no cells.
 INSERT INTO touched_rows (epoch, indicator, calendar, period, area)
 WITH
 <scope>,
-    marked AS (SELECT DISTINCT indicator, ward, date FROM marks WHERE batch IN {batches:Array(UUID)}),
+    marked AS
+    (
+        SELECT DISTINCT indicator, ward, date FROM marks
+        WHERE batch IN {batches:Array(UUID)} AND indicator IN (SELECT code FROM catalogue WHERE kind IN {kinds:Array(String)})
+    ),
     -- A fact belongs to the unit that had its ward code on its date. A state is carried for carry_days, a flow not at all.
     touched_cells AS
     (

@@ -30,6 +30,7 @@ pub mod status;
 pub mod stored;
 pub mod sweep;
 pub mod touched;
+pub mod touched_sql;
 pub mod turn;
 mod work;
 

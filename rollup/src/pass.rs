@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use chiso_schemas::calendar::Period;
-use chiso_schemas::reference::Reference;
+use chiso_schemas::reference::{Kind, Reference};
 use chiso_schemas::store::{Store, check_schema};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clickhouse::{Client, Row};
@@ -93,7 +93,7 @@ pub async fn changes(store: &Store, turn: &mut Turn, today: NaiveDate) -> Result
     let is_open = |period: &Period| last_generation.is_some() && opened.contains(&label(period));
     let (open, fresh): (Vec<Period>, Vec<Period>) = periods.iter().cloned().partition(is_open);
     let carry_days_max = carry_days_max(&reference);
-    let mut work = Work { store, turn, generation, carry_days_max, cells: 0, rows: 0 };
+    let mut work = Work { store, turn, generation, reference: &reference, carry_days_max, cells: 0, rows: 0 };
     if let Some(last) = last_generation.filter(|last| *last != generation) {
         reference_change::follow(&mut work, last, &open).await?;
     }
@@ -135,9 +135,14 @@ async fn changed(work: &mut Work<'_>, waiting: &[Waiting], periods: &[Period]) -
     let mut progress = Progress::new("roll up changes", rounds.len() as u64);
     for round in rounds {
         let batches: Vec<Uuid> = round.iter().map(|waiting| waiting.batch).collect();
-        let done = cells::insert_marked(store.write(), work.generation, &batches).execute().await;
-        done.map_err(store.during("recompute cells"))?;
-        touched::note(store, work.at(), &batches, periods).await?;
+        let touched = |kinds| touched::note(store, work.at(), (&batches, kinds), periods);
+        let cells = async {
+            let done = cells::insert_marked(store.write(), work.generation, &batches).execute().await;
+            Ok(done.map_err(store.during("recompute cells"))?)
+        };
+        // Which rows states touch depends on the cells.
+        futures::try_join!(cells, touched([Kind::Flow, Kind::FlowRatio]))?;
+        touched([Kind::Stock, Kind::StockRatio]).await?;
         work.touched(periods).await?;
         claim.still_holds(store).await?;
         marks::retire(store, claim, &batches).await?;

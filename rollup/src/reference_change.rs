@@ -8,7 +8,7 @@ use chiso_schemas::store::Store;
 use crate::cells::CellScope;
 use crate::failure::Failure;
 use crate::scope::{STEP_PERIODS_MAX, Volume, cell_steps, reached_periods, volumes};
-use crate::sql::Scope;
+use crate::sql::{Scope, with_settings};
 use crate::stored;
 use crate::work::Work;
 
@@ -42,6 +42,11 @@ WHERE source IN (SELECT source FROM reference_sources WHERE generation IN ({befo
 const KINDS: &str = "
 SELECT toString(code) FROM reference_indicators WHERE generation IN ({before:UInt32}, {generation:UInt32})
 GROUP BY code HAVING uniqExact(kind) > 1";
+
+/// Wards that lie in another area than before.
+const MOVED: &str = "
+SELECT ward FROM reference_chains WHERE generation >= {before:UInt32} AND generation <= {generation:UInt32}
+GROUP BY ward HAVING uniqExact(areas) > 1";
 
 /// Recomputes what has changed since the generation of the last pass, in these periods. An unfinished pass may have written rows of
 /// any generation in between, so each of them is compared with the newest.
@@ -78,6 +83,7 @@ pub(crate) async fn follow(work: &mut Work<'_>, last: u32, periods: &[Period]) -
         work.all(&of(&whole), &reached).await?;
         stored::forget(store, work.at().1).await?;
     }
+    forget_moved(work, last).await?;
     let others = volumes.into_iter().map(|volume| volume.indicator).filter(|code| !whole.contains(code)).collect::<Vec<_>>();
     if others.is_empty() {
         return Ok(());
@@ -90,6 +96,28 @@ pub(crate) async fn follow(work: &mut Work<'_>, last: u32, periods: &[Period]) -
         }
     }
     work.touched(periods).await
+}
+
+/// Takes the summands of wards that have moved out of the areas where they lay: their new rows do not replace them.
+async fn forget_moved(work: &mut Work<'_>, last: u32) -> Result<(), Failure> {
+    let (store, generation) = (work.store, work.generation);
+    let of = |client: &clickhouse::Client, sql: &str| {
+        with_settings(client.query_raw(sql)).param("before", last).param("generation", generation)
+    };
+    let count = of(store.read(), &format!("SELECT count() FROM ({MOVED})")).fetch_one::<u64>().await;
+    if count.map_err(store.during("look for wards that have moved"))? == 0 {
+        return Ok(());
+    }
+    let version = work.turn.claim.version(work.turn.next_step(store).await?);
+    let sql = format!(
+        "INSERT INTO summands (calendar, period, indicator, within, ward, gone, version)
+         SELECT calendar, period, indicator, within, ward, true, {{version:UInt64}}
+         FROM summands FINAL
+         WHERE NOT gone AND ward IN ({MOVED})
+           AND (ward, within) NOT IN (SELECT ward, areas[2] FROM reference_chains WHERE generation = {{generation:UInt32}})"
+    );
+    let done = of(store.write(), &sql).param("version", version).execute().await;
+    Ok(done.map_err(store.during("take wards out of the areas where they lay"))?)
 }
 
 async fn indicators(store: &Store, sql: &str, (before, generation): (u32, u32)) -> Result<Vec<String>, Failure> {

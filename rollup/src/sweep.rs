@@ -29,7 +29,7 @@ pub struct Summary {
     pub marks: u64,
     /// Batches without marks that were retired.
     pub retired: u64,
-    /// Versions of rollup rows that are gone.
+    /// Versions of rollup rows and summands that are gone.
     pub gone: u64,
     /// Records of passes.
     pub passes: u64,
@@ -126,26 +126,32 @@ async fn gone(store: &Store, days: u64) -> Result<u64, Failure> {
     let sql = "SELECT toUInt64(ifNull(max(epoch), 0)) FROM claims WHERE claimed_at < now() - toIntervalDay(?)";
     let epoch = store.read().query(sql).bind(days).fetch_one::<u64>().await;
     let before = epoch.map_err(store.during("look for epochs that are over"))? << 32;
-    let sql = "SELECT toString(calendar) AS calendar, toString(period) AS period FROM rollup_rows WHERE gone AND version < ?
-               GROUP BY rollup_rows.calendar, rollup_rows.period ORDER BY calendar, period";
-    let periods = store.read().query(sql).bind(before).fetch_all::<PeriodRow>().await;
     let mut removed = 0;
-    for PeriodRow { calendar, period } in periods.map_err(store.during("look for rows that are gone"))? {
-        for (what, doing) in [("NOT gone", "rows that gone ones hide"), ("gone", "gone rows")] {
-            let condition = format!("calendar = ? AND period = ? AND version < ? AND {what} AND {GONE_KEYS}");
-            let bind = |query: Query| query.bind(&calendar).bind(&period).bind(before).bind(&calendar).bind(&period).bind(before);
-            removed +=
-                count(store, bind(store.read().query(&format!("SELECT count() FROM rollup_rows WHERE {condition}")))).await?;
-            done(store, bind(store.write().query(&format!("ALTER TABLE rollup_rows DELETE WHERE {condition}"))), doing).await?;
+    for (table, key) in ROWS {
+        let sql = format!(
+            "SELECT toString(calendar) AS calendar, toString(period) AS period FROM {table} WHERE gone AND version < ?
+             GROUP BY {table}.calendar, {table}.period ORDER BY calendar, period"
+        );
+        let periods = store.read().query(&sql).bind(before).fetch_all::<PeriodRow>().await;
+        for PeriodRow { calendar, period } in periods.map_err(store.during("look for rows that are gone"))? {
+            for (what, doing) in [("NOT gone", "rows that gone ones hide"), ("gone", "gone rows")] {
+                let condition = format!(
+                    "calendar = ? AND period = ? AND version < ? AND {what} AND ({key}) IN
+                     (SELECT {key} FROM {table} WHERE calendar = ? AND period = ? GROUP BY {key} HAVING argMax(gone, version) AND max(version) < ?)"
+                );
+                let bind =
+                    |query: Query| query.bind(&calendar).bind(&period).bind(before).bind(&calendar).bind(&period).bind(before);
+                removed +=
+                    count(store, bind(store.read().query(&format!("SELECT count() FROM {table} WHERE {condition}")))).await?;
+                done(store, bind(store.write().query(&format!("ALTER TABLE {table} DELETE WHERE {condition}"))), doing).await?;
+            }
         }
     }
     Ok(removed)
 }
 
-/// Rows of a period whose last version is gone.
-const GONE_KEYS: &str =
-    "(indicator, level, area_id) IN (SELECT indicator, level, area_id FROM rollup_rows WHERE calendar = ? AND period = ?
-    GROUP BY indicator, level, area_id HAVING argMax(gone, version) AND max(version) < ?)";
+/// Tables with rows that can be gone, and what names a row of a period there.
+const ROWS: [(&str, &str); 2] = [("rollup_rows", "indicator, level, area_id"), ("summands", "indicator, within, ward")];
 
 /// Removes the rows of a table that fit, and says how many there were.
 async fn remove(store: &Store, table: &'static str, condition: &str, days: &[u64]) -> Result<u64, Failure> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chiso_schemas::calendar::Period;
+use chiso_schemas::reference::{Kind, Reference};
 use chiso_schemas::store::Store;
 use clickhouse::Row;
 use serde::Deserialize;
@@ -14,16 +15,21 @@ use crate::sql::Scope;
 use crate::stored;
 
 /// What steps leave behind, by epoch.
-const NOTES: [&str; 4] = ["touched_rows", "step_members", "step_cells", "step_wards"];
+const NOTES: [&str; 4] = ["touched_rows", "step_members", "step_needs", "step_cells"];
 
-/// Notes the rows of these periods that the marks of the batches touch.
+/// Notes the rows of these periods that the marks of the batches touch, of indicators of some kinds.
 ///
 /// # Errors
 /// ClickHouse does not answer.
-pub async fn note(store: &Store, (generation, epoch): (u32, u32), batches: &[Uuid], periods: &[Period]) -> Result<(), Failure> {
+pub async fn note(
+    store: &Store,
+    (generation, epoch): (u32, u32),
+    (batches, kinds): (&[Uuid], [Kind; 2]),
+    periods: &[Period],
+) -> Result<(), Failure> {
     for periods in periods.chunks(STEP_PERIODS_MAX) {
         let scope = Scope { generation, indicators: Vec::new(), periods: periods.to_vec() };
-        let noted = scope.note_touched(store.write(), epoch, batches).execute().await;
+        let noted = scope.note_touched(store.write(), epoch, batches, kinds).execute().await;
         noted.map_err(store.during("find the rows that changed facts touch"))?;
     }
     Ok(())
@@ -47,7 +53,7 @@ pub async fn note_areas(
     Ok(())
 }
 
-/// Forgets what was noted, the ward rows of the steps included.
+/// Forgets what was noted, the cells of the steps included.
 ///
 /// # Errors
 /// ClickHouse does not answer.
@@ -56,14 +62,6 @@ pub async fn forget(store: &Store, epoch: u32) -> Result<(), Failure> {
         drop_epoch(store, table, epoch).await?;
     }
     Ok(())
-}
-
-/// Forgets the ward rows of steps that are written.
-///
-/// # Errors
-/// ClickHouse does not answer.
-pub async fn forget_wards(store: &Store, epoch: u32) -> Result<(), Failure> {
-    drop_epoch(store, "step_wards", epoch).await
 }
 
 pub(crate) async fn drop_epoch(store: &Store, table: &str, epoch: u32) -> Result<(), Failure> {
@@ -99,11 +97,24 @@ struct GroupRow {
     rows: u64,
 }
 
+/// What is noted, in one step.
+pub struct Step {
+    /// Its indicators and periods.
+    pub scope: Scope,
+    /// Whether its indicators have states; else all are flows.
+    pub has_states: bool,
+}
+
 /// The steps that recompute what is noted. Rows of one area, period and indicator are always in one step.
 ///
 /// # Errors
 /// ClickHouse does not answer.
-pub async fn steps(store: &Store, (generation, epoch): (u32, u32), periods: &[Period]) -> Result<Vec<Scope>, Failure> {
+pub async fn steps(
+    store: &Store,
+    (generation, epoch): (u32, u32),
+    reference: &Reference,
+    periods: &[Period],
+) -> Result<Vec<Step>, Failure> {
     let query = store.read().query(
         "SELECT toString(indicator) AS indicator, toString(calendar) AS calendar, toString(period) AS period, toUInt64(count()) AS rows
          FROM touched_rows WHERE epoch = ? GROUP BY indicator, calendar, period ORDER BY indicator, calendar, period",
@@ -113,13 +124,18 @@ pub async fn steps(store: &Store, (generation, epoch): (u32, u32), periods: &[Pe
         let at = periods.iter().position(|period| period.calendar.as_str() == row.calendar && period.id == row.period);
         at.map(|at| Group { indicator: row.indicator.clone(), period: at, rows: row.rows })
     };
-    let steps = packed(&groups.iter().filter_map(find).collect::<Vec<_>>());
-    let scope = |(indicators, own): (Vec<String>, BTreeSet<usize>)| Scope {
-        generation,
-        indicators,
-        periods: own.into_iter().map(|at| periods[at].clone()).collect(),
+    let has_states = |group: &Group| reference.indicators.get(&group.indicator).is_some_and(|known| known.kind.is_stock());
+    let (states, flows): (Vec<Group>, Vec<Group>) = groups.iter().filter_map(find).partition(has_states);
+    let steps = |groups: &[Group], has_states: bool| -> Vec<Step> {
+        let scope = |(indicators, own): (Vec<String>, BTreeSet<usize>)| Scope {
+            generation,
+            indicators,
+            periods: own.into_iter().map(|at| periods[at].clone()).collect(),
+        };
+        packed(groups).into_iter().map(|step| Step { scope: scope(step), has_states }).collect()
     };
-    Ok(steps.into_iter().map(scope).collect())
+    // Longer ones first.
+    Ok(steps(&states, true).into_iter().chain(steps(&flows, false)).collect())
 }
 
 /// Touched rows of one indicator in one period.

@@ -4,12 +4,19 @@ use chiso_schemas::calendar::Period;
 use chiso_schemas::reference::Reference;
 use chiso_schemas::store::Store;
 
+use futures::{StreamExt, TryStreamExt, stream};
+
 use crate::cells::CellScope;
+use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::scope::{Volume, row_steps};
 use crate::sql::Scope;
-use crate::touched;
+use crate::touched::{self, Step};
+use crate::touched_sql::Touched;
 use crate::turn::Turn;
+
+/// Steps of touched rows at once: much of a step is one thread that looks for the places to read.
+const STEPS_AT_ONCE: usize = 2;
 
 /// A turn at work, with what it has done.
 pub(crate) struct Work<'a> {
@@ -17,6 +24,8 @@ pub(crate) struct Work<'a> {
     pub(crate) turn: &'a mut Turn,
     /// Generation of the reference data.
     pub(crate) generation: u32,
+    /// The reference data.
+    pub(crate) reference: &'a Reference,
     /// The most days that a state is carried.
     pub(crate) carry_days_max: u32,
     /// Cells recomputed for marks.
@@ -47,32 +56,28 @@ impl Work<'_> {
         if periods.is_empty() {
             return Ok(());
         }
-        for step in touched::steps(self.store, self.at(), periods).await? {
-            self.write_touched(&step).await?;
+        let steps = touched::steps(self.store, self.at(), self.reference, periods).await?;
+        let mut numbered = Vec::new();
+        for step in steps {
+            numbered.push((self.turn.next_step(self.store).await?, step));
         }
+        let (store, claim) = (self.store, self.turn.claim);
+        let written = numbered.iter().map(|(number, step)| write_touched(store, claim, *number, step));
+        self.rows += stream::iter(written).buffer_unordered(STEPS_AT_ONCE).try_fold(0, async |sum, rows| Ok(sum + rows)).await?;
         touched::forget(self.store, self.turn.claim.epoch).await
-    }
-
-    async fn write_touched(&mut self, scope: &Scope) -> Result<(), Failure> {
-        let (store, step) = (self.store, (self.turn.claim.epoch, self.turn.next_step(self.store).await?));
-        for query in scope.insert_touched_wards(store.write(), step) {
-            query.execute().await.map_err(store.during("compute the rows of wards"))?;
-        }
-        let version = self.turn.claim.version(step.1);
-        let done = scope.insert_touched_rows(store.write(), step, version).execute().await;
-        done.map_err(store.during("write rollup rows"))?;
-        self.count_rows(version).await
     }
 
     /// Computes all rows of a scope. What is stored of it must be noted.
     pub(crate) async fn whole(&mut self, scope: &Scope) -> Result<(), Failure> {
-        let (store, step) = (self.store, (self.turn.claim.epoch, self.turn.next_step(self.store).await?));
-        scope.insert_wards(store.write(), step).execute().await.map_err(store.during("compute the rows of wards"))?;
-        let version = self.turn.claim.version(step.1);
-        let done = scope.insert_rows(store.write(), step, version).execute().await;
+        let (store, epoch, step) = (self.store, self.turn.claim.epoch, self.turn.next_step(self.store).await?);
+        let version = self.turn.claim.version(step);
+        for query in scope.insert_wards(store.write(), version) {
+            query.execute().await.map_err(store.during("compute the rows of wards"))?;
+        }
+        let done = scope.insert_rows(store.write(), epoch, version).execute().await;
         done.map_err(store.during("write rollup rows"))?;
-        touched::forget_wards(store, step.0).await?;
-        self.count_rows(version).await
+        self.rows += count_rows(store, version).await?;
+        Ok(())
     }
 
     /// Computes all rows of these indicators in these periods. What is stored of them must be noted.
@@ -82,10 +87,28 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
 
-    async fn count_rows(&mut self, version: u64) -> Result<(), Failure> {
-        let query = self.store.read().query("SELECT count() FROM rollup_rows WHERE version = ?").bind(version);
-        self.rows += query.fetch_one::<u64>().await.map_err(self.store.during("count what was written"))?;
-        Ok(())
+/// Recomputes the touched rows of a step; how many it wrote.
+async fn write_touched(store: &Store, claim: Claim, number: u32, step: &Step) -> Result<u64, Failure> {
+    let (epoch, version) = (claim.epoch, claim.version(number));
+    let step = Touched { scope: &step.scope, has_states: step.has_states, epoch, step: number, version };
+    for query in step.insert_wards(store.write()) {
+        query.execute().await.map_err(store.during("compute the rows of wards"))?;
     }
+    let is_whole = step.is_whole(store.read()).fetch_one::<bool>().await;
+    let is_whole = is_whole.map_err(store.during("look for rows that are gone"))?;
+    if !is_whole {
+        let gone = step.insert_gone_wards(store.write()).execute().await;
+        gone.map_err(store.during("write rows of wards that are gone"))?;
+    }
+    claim.still_holds(store).await?;
+    let done = step.insert_rows(store.write(), is_whole).execute().await;
+    done.map_err(store.during("write rollup rows"))?;
+    count_rows(store, version).await
+}
+
+async fn count_rows(store: &Store, version: u64) -> Result<u64, Failure> {
+    let query = store.read().query("SELECT count() FROM rollup_rows WHERE version = ?").bind(version);
+    Ok(query.fetch_one::<u64>().await.map_err(store.during("count what was written"))?)
 }

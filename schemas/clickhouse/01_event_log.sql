@@ -1,6 +1,6 @@
 -- Every distinct accepted event, for ever: superseded ones and retractions too (contract section 2).
 -- A replayed event is a copy with the same sort key; a merge keeps the copy that arrived first.
--- Five-year partitions: 1900..2299 are 80 of them, so no insert can exceed the limit of 100 partitions.
+-- Granules are small: passes read the facts of single wards and days. Five-year partitions: 1900..2299 are 80 of them, so no insert can exceed the limit of 100 partitions.
 CREATE TABLE IF NOT EXISTS event_log
 (
     date         Date32                        COMMENT 'local day (UTC+07:00) that the number belongs to',
@@ -30,6 +30,6 @@ CREATE TABLE IF NOT EXISTS event_log
 ENGINE = ReplacingMergeTree(keep)
 PARTITION BY intDiv(toYear(date), 5)
 ORDER BY (date, indicator, ward, source, record, version)
-SETTINGS index_granularity = 2048, non_replicated_deduplication_window = 10000,
+SETTINGS index_granularity = 512, non_replicated_deduplication_window = 10000,
          fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1
 COMMENT 'every distinct accepted event; read it through the view events';

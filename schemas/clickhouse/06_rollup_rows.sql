@@ -1,3 +1,36 @@
+-- What the rows of wards in kept periods add to the areas above them, beside those of the same area: adding up an area reads only
+-- its wards. Passes write it first and read it in the same step; nobody else reads it. version as in rollup_rows. Texts have
+-- numbers, which are compared and grouped in a third of the time; migrate sees to it that no two texts share one.
+CREATE TABLE IF NOT EXISTS summands
+(
+    period_number     UInt64 MATERIALIZED sipHash64(concat(calendar, ' ', period))  COMMENT 'number of calendar and period',
+    indicator_number  UInt64 MATERIALIZED sipHash64(indicator)  COMMENT 'number of indicator',
+    within_number     UInt64 MATERIALIZED sipHash64(within)     COMMENT 'number of within',
+    calendar     LowCardinality(String)  COMMENT 'civil or legal',
+    period       LowCardinality(String)  COMMENT 'period id',
+    indicator    LowCardinality(String)  COMMENT 'indicator code',
+    within       LowCardinality(String)  COMMENT 'unit id of the area next above the ward',
+    ward         LowCardinality(String)  COMMENT 'ward unit',
+    has_number   Bool                    COMMENT 'false: only a stated percent',
+    value        Decimal(38, 6)          COMMENT 'number of a flow or stock, else 0',
+    numerator    Decimal(38, 6)          COMMENT 'upper part of a ratio, else 0',
+    denominator  Decimal(38, 6)          COMMENT 'lower part of a ratio, else 0',
+    records      UInt64                  COMMENT 'effective records counted',
+    qualified    Bool                    COMMENT 'a counted fact has a qualifier other than exact',
+    as_of        Date32                  COMMENT 'greatest date of a counted fact',
+    source_set   Array(LowCardinality(String)) COMMENT 'distinct sources counted',
+    carried      Bool                    COMMENT 'a counted state is older than the period',
+    approximate  Bool                    COMMENT 'a counted fact came through a divided predecessor',
+    stated       Decimal(38, 6)          COMMENT 'stated percent, 0 if there is a number',
+    gone         Bool                    COMMENT 'true: the ward has no row any more',
+    version      UInt64                  COMMENT 'epoch << 32 | step of the pass that wrote it',
+    INDEX by_version version TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (period_number, indicator_number, within_number, ward)
+SETTINGS index_granularity = 128, min_compress_block_size = 8192, non_replicated_deduplication_window = 10000
+COMMENT 'rows of wards, as areas add them up';
+
 -- Rows of contract section 6 for kept periods. version = epoch << 32 | step: made of no clock.
 -- One block is one part of this unpartitioned table: readers see a step whole or not at all. All indicators of an area in a period
 -- lie together: a report is a granule, and the whole of an area one granule a period.

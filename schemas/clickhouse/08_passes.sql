@@ -34,7 +34,7 @@ ENGINE = MergeTree ORDER BY epoch
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'finished passes';
 
--- What a pass works on, dropped when it is done: the keys of the rows that changed cells touch, and of these the ward rows.
+-- What a pass works on, dropped when it is done: the keys of the rows that changed cells touch, and the cells that these need.
 CREATE TABLE IF NOT EXISTS touched_rows
 (
     epoch      UInt32                  COMMENT 'epoch of the pass',
@@ -64,6 +64,21 @@ PARTITION BY epoch
 ORDER BY (step, indicator, member)
 COMMENT 'whose facts a step of a pass needs';
 
+CREATE TABLE IF NOT EXISTS step_needs
+(
+    epoch      UInt32                  COMMENT 'epoch of the pass',
+    step       UInt32                  COMMENT 'step of the pass',
+    indicator  LowCardinality(String)  COMMENT 'indicator code',
+    ward       LowCardinality(String)  COMMENT 'ward code whose cells are needed',
+    member     LowCardinality(String)  COMMENT 'ward unit that had the code from first to last',
+    first      Date32                  COMMENT 'first day of which a cell can count',
+    last       Date32                  COMMENT 'last one'
+)
+ENGINE = MergeTree
+PARTITION BY epoch
+ORDER BY (step, indicator, ward)
+COMMENT 'which cells a step of a pass needs';
+
 CREATE TABLE IF NOT EXISTS step_cells
 (
     epoch         UInt32                  COMMENT 'epoch of the pass',
@@ -83,33 +98,8 @@ CREATE TABLE IF NOT EXISTS step_cells
 )
 ENGINE = MergeTree
 PARTITION BY epoch
-ORDER BY (step, indicator, member)
+ORDER BY step
 COMMENT 'cells that a step of a pass needs, read once';
-
-CREATE TABLE IF NOT EXISTS step_wards
-(
-    epoch        UInt32                  COMMENT 'epoch of the pass',
-    step         UInt32                  COMMENT 'step of the pass',
-    calendar     LowCardinality(String)  COMMENT 'civil or legal',
-    period       LowCardinality(String)  COMMENT 'period id',
-    indicator    LowCardinality(String)  COMMENT 'indicator code',
-    ward         LowCardinality(String)  COMMENT 'ward unit',
-    has_number   Bool                    COMMENT 'false: only a stated percent is known',
-    value        Decimal(38, 6)          COMMENT 'number of a flow or stock, else 0',
-    numerator    Decimal(38, 6)          COMMENT 'upper part of a ratio, else 0',
-    denominator  Decimal(38, 6)          COMMENT 'lower part of a ratio, else 0',
-    records      UInt64                  COMMENT 'effective records counted',
-    qualified    Bool                    COMMENT 'a counted fact has a qualifier other than exact',
-    as_of        Date32                  COMMENT 'greatest date of a counted fact',
-    source_set   Array(LowCardinality(String)) COMMENT 'distinct sources counted',
-    carried      Bool                    COMMENT 'a counted state is older than the period',
-    approximate  Bool                    COMMENT 'a counted fact came through a divided predecessor',
-    stated       Decimal(38, 6)          COMMENT 'stated percent, 0 if there is a number'
-)
-ENGINE = MergeTree
-PARTITION BY epoch
-ORDER BY (step, calendar, period, indicator, ward)
-COMMENT 'ward rows that a step of a pass has computed';
 
 -- Rows are sorted by area, so what is stored of some indicators is looked up once and not by each step.
 CREATE TABLE IF NOT EXISTS stored_rows

@@ -1,11 +1,13 @@
-//! The rows of one slice as the facts make them, against those that the view `rollups` shows.
+//! The rows of one slice as the facts make them, against those that the view `rollups` shows, and those of wards against
+//! what areas are added up of.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chiso_schemas::calendar::{CalendarId, Period};
 use chiso_schemas::reference::{Area, Indicator, Level};
 use chiso_schemas::store::Store;
 use clickhouse::Row;
+use clickhouse::query::Query;
 use serde::Deserialize;
 
 use super::difference::{Difference, columns};
@@ -15,6 +17,7 @@ use super::lineage::Lineage;
 use super::plan::Plan;
 use super::rows::{COLUMNS, Columns, Frame, Sums, add_up};
 use super::slice::{Slice, is_asked};
+use super::summands::{self, SUMMANDS, Summand, SummandRow};
 use crate::failure::Failure;
 use crate::scope::Label;
 
@@ -72,6 +75,16 @@ pub(super) enum Spot {
     Unknown,
 }
 
+impl Spot {
+    fn of(at: Option<usize>, area: Option<Area>, (calendar, label): (&str, &str)) -> Self {
+        match (at, area) {
+            (Some(at), Some(area)) => Self::Known(at, area),
+            (None, _) => Self::Unopened((calendar.to_owned(), label.to_owned())),
+            (Some(_), None) => Self::Unknown,
+        }
+    }
+}
+
 /// What was compared, and where the rows differ.
 #[derive(Default)]
 pub(super) struct Compared {
@@ -111,6 +124,7 @@ impl<'a> Comparison<'a> {
         let (wards, above): (Sums, Sums) = std::mem::take(&mut self.sums).into_iter().partition(|((_, area), _)| is_ward(area));
         self.sums = above;
         let holds = |area: Area| matches!(area, Area::Unit(ward) if slice.holds(ward));
+        self.summands(store, &slice.codes, &wards, holds).await?;
         self.against(store, (STORED.replace("<levels>", "level = 'ward'"), &slice.codes), wards, holds).await
     }
 
@@ -131,13 +145,7 @@ impl<'a> Comparison<'a> {
         let frames = self.frames();
         let places: HashMap<(&str, &str), usize> = self.places();
         sums.retain(|(_, area), _| is_asked(lineage, *area, &plan.areas));
-        let is_part = self.periods.len() < plan.periods.len() || !plan.is_everything;
-        let asked = if is_part { self.periods } else { &[] };
-        let of_period = |of: fn(&Period) -> String| asked.iter().map(|at| of(&plan.periods[*at])).collect::<Vec<String>>();
-        let labels = of_period(|period| format!("{} {}", period.calendar, period.id));
-        let periods = of_period(|period| period.id.clone());
-        let query = store.read().query_raw(&sql).param("indicator", &self.indicator.code).param("codes", codes);
-        let query = query.param("labels", &labels).param("periods", &periods);
+        let query = self.bind(store.read().query_raw(&sql), codes);
         let doing = "read rollup rows to audit";
         let mut cursor = query.fetch::<StoredRow<'_>>().map_err(store.during(doing))?;
         while let Some(row) = cursor.next().await.map_err(store.during(doing))? {
@@ -151,11 +159,7 @@ impl<'a> Comparison<'a> {
             let stored = Columns::from(&row);
             let key = || format!("{} {} {} {}", row.calendar_id, row.label, row.area, self.indicator.code);
             let Some(((at, area), sum)) = found else {
-                let spot = match (at, area) {
-                    (Some(at), Some(area)) => Spot::Known(at, area),
-                    (None, _) => Spot::Unopened((row.calendar_id.to_owned(), row.label.to_owned())),
-                    (Some(_), None) => Spot::Unknown,
-                };
+                let spot = Spot::of(at, area, (row.calendar_id, row.label));
                 self.compared.differences.push((spot, Difference::superfluous("rollup_rows", key(), stored.figure())));
                 continue;
             };
@@ -174,6 +178,65 @@ impl<'a> Comparison<'a> {
             self.compared.differences.push((Spot::Known(at, area), missing));
         }
         Ok(())
+    }
+
+    /// Compares what areas are added up of with the figures of the wards.
+    async fn summands(
+        &mut self,
+        store: &Store,
+        codes: &Vec<String>,
+        wards: &Sums,
+        holds: impl Fn(Area) -> bool,
+    ) -> Result<(), Failure> {
+        let (plan, lineage) = (self.plan, self.lineage);
+        let (frames, places) = (self.frames(), self.places());
+        let proven = |(at, area): (usize, Area)| {
+            let sum = wards.get(&(at, area))?;
+            Some(Summand::of(&plan.reference, area, frames.get(&at)?.is_ratio(), sum))
+        };
+        let key = |calendar: &str, label: &str, ward: &str| format!("{calendar} {label} {ward} {}", self.indicator.code);
+        let doing = "read summands to audit";
+        let mut cursor = self.bind(store.read().query_raw(SUMMANDS), codes).fetch::<SummandRow>().map_err(store.during(doing))?;
+        let (mut seen, mut found) = (HashSet::new(), Vec::new());
+        while let Some(row) = cursor.next().await.map_err(store.during(doing))? {
+            let area = plan.reference.units.area(&row.unit_id);
+            if area.is_some_and(|area| !holds(area) || !is_asked(lineage, area, &plan.areas)) {
+                continue;
+            }
+            let at = places.get(&(row.calendar_id.as_str(), row.label.as_str())).copied();
+            let (place, stored) = (at.zip(area), Summand::from(&row));
+            let key = key(&row.calendar_id, &row.label, &row.unit_id);
+            let spot = Spot::of(at, area, (&row.calendar_id, &row.label));
+            // Of two rows of one ward, in two areas, one is too many.
+            match place.filter(|place| seen.insert(*place)).and_then(proven) {
+                None => found.push((spot, Difference::superfluous("summands", key, stored.figure()))),
+                Some(proven) if proven != stored => {
+                    let columns = columns(("summands", &key), &summands::COLUMNS, &proven.texts(), &stored.texts());
+                    found.extend(columns.into_iter().map(|difference| (spot.clone(), difference)));
+                }
+                Some(_) => {}
+            }
+        }
+        for (at, area) in wards.keys().filter(|place| !seen.contains(*place) && is_asked(lineage, place.1, &plan.areas)) {
+            let period = &plan.periods[*at];
+            let key = key(period.calendar.as_str(), &period.id, plan.reference.units.area_id(*area));
+            let figure = proven((*at, *area)).map(|summand| summand.figure()).unwrap_or_default();
+            found.push((Spot::Known(*at, *area), Difference::missing("summands", key, figure)));
+        }
+        self.compared.differences.extend(found);
+        Ok(())
+    }
+
+    /// Names the indicator, the periods if they are not all, and ward codes.
+    fn bind(&self, query: Query, codes: &Vec<String>) -> Query {
+        let plan = self.plan;
+        let is_part = self.periods.len() < plan.periods.len() || !plan.is_everything;
+        let asked = if is_part { self.periods } else { &[] };
+        let of_period = |of: fn(&Period) -> String| asked.iter().map(|at| of(&plan.periods[*at])).collect::<Vec<String>>();
+        let labels = of_period(|period| format!("{} {}", period.calendar, period.id));
+        let periods = of_period(|period| period.id.clone());
+        let query = query.param("indicator", &self.indicator.code).param("codes", codes);
+        query.param("labels", &labels).param("periods", &periods)
     }
 
     fn frames(&self) -> HashMap<usize, Frame<'a>> {

@@ -16,6 +16,7 @@ mod nightly;
 mod plan;
 mod rows;
 mod slice;
+mod summands;
 mod tables;
 
 use chiso_schemas::calendar::Period;
@@ -162,7 +163,7 @@ impl Audit<'_> {
 
     /// Rows and cells of indicators that are in no catalogue.
     async fn unknown_indicators(&mut self) -> Result<(), Failure> {
-        for (table, filter) in [("rollup_rows", "NOT gone"), ("cells", "true")] {
+        for (table, filter) in [("rollup_rows", "NOT gone"), ("summands", "NOT gone"), ("cells", "true")] {
             let sql = format!(
                 "SELECT toString(indicator) AS code, toUInt64(count()) AS events FROM {table} FINAL WHERE {filter} AND indicator NOT IN
                      (SELECT code FROM reference_indicators WHERE generation = {{generation:UInt32}})

@@ -13,11 +13,11 @@ use super::lineage::Lineage;
 /// What an area adds up from its wards.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sum {
-    first: i128,
-    second: i128,
-    stated: Option<i128>,
-    counted: Counted,
-    reporting: u32,
+    pub(super) first: i128,
+    pub(super) second: i128,
+    pub(super) stated: Option<i128>,
+    pub(super) counted: Counted,
+    pub(super) reporting: u32,
     percent_only: u32,
 }
 
@@ -196,7 +196,8 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn is_ratio(&self) -> bool {
+    /// Whether the indicator has two parts.
+    pub(super) fn is_ratio(&self) -> bool {
         matches!(self.indicator.kind.measure(), chiso_schemas::reference::Measure::Parts)
     }
 

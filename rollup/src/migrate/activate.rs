@@ -6,7 +6,7 @@ use chiso_schemas::store::Store;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::rows;
+use super::{numbers, rows};
 use crate::failure::Failure;
 
 /// The digest of a generation's files.
@@ -23,6 +23,7 @@ pub(super) async fn activate(store: &Store, files: &Files, reference: &Reference
     for (table, rows) in rows::tables(reference) {
         insert(store, table, generation, rows, "").await?;
     }
+    numbers::check(store, generation).await?;
     let row = json!({ "digest": digest, "program": env!("CARGO_PKG_VERSION") });
     insert(store, "generations", generation, vec![row], "").await?;
     Ok(generation)

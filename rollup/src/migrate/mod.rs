@@ -2,6 +2,7 @@
 //! stop anywhere: what is not activated does not count.
 
 mod activate;
+mod numbers;
 mod orphans;
 mod rows;
 mod tables;

@@ -167,6 +167,40 @@ fn an_error_planted_in_cells_events_marks_or_reference_tables_is_found() {
 }
 
 #[test]
+fn an_error_planted_in_summands_is_found_and_a_rebuild_mends_it() {
+    // A number, a ward that has no row, one in the wrong area, and none at all.
+    let world = small_world_with("audit_summands", &[received("a", 7)]);
+    let plant = |change: &str| {
+        world.sql(&format!(
+            "INSERT INTO summands SELECT * REPLACE ({change}, version + 1 AS version) FROM summands FINAL WHERE calendar = 'civil' AND period = '2025-M05'"
+        ))
+    };
+    let summand = "summands | civil 2025-M05 W00301@1900-01-01 dossiers-received";
+    plant("toDecimal128(8, 6) AS value, ['urn:vn:document-office'] AS source_set");
+    assert_eq!(
+        differences(&world, &["--calendar", "civil"]),
+        [format!("{summand} | source_set | urn:vn:one-stop | urn:vn:document-office"), format!("{summand} | value | 7 | 8")]
+    );
+    plant("toDecimal128(7, 6) AS value, ['urn:vn:one-stop'] AS source_set");
+    clean(&world);
+    plant("'W00303@1900-01-01' AS ward");
+    assert_eq!(
+        differences(&world, &["--calendar", "civil", "--period", "2025-M05"]),
+        ["summands | civil 2025-M05 W00303@1900-01-01 dossiers-received | row | absent | 7"]
+    );
+    world.sql("ALTER TABLE summands DELETE WHERE ward = 'W00303@1900-01-01' SETTINGS mutations_sync = 2");
+    plant("'P02@1900-01-01' AS within");
+    let found = differences(&world, &["--period", "2025-M05"]);
+    assert!(found.iter().any(|line| line.contains("2025-M05 W00301@1900-01-01")), "{found:?}");
+    world.sql("TRUNCATE TABLE summands");
+    let found = differences(&world, &["--calendar", "civil", "--period", "2025-M05"]);
+    assert_eq!(found, [format!("{summand} | row | 7 | absent")]);
+    // A rebuild makes them right.
+    world.rollup(&["rebuild", "--today", TODAY]).ok();
+    clean(&world);
+}
+
+#[test]
 fn work_that_waits_is_in_flight_and_no_difference() {
     let world = small_world_with("audit_flight", &[received("a", 7)]);
     // Stored and marked.

@@ -146,12 +146,12 @@ fn what_passes_left_that_ended_in_the_middle_is_swept_away_later() {
     world.sql(
         "INSERT INTO claims (epoch, holder, claimed_at) VALUES (2, 'dead', now64(3) - INTERVAL 2 HOUR), (3, 'paused', now64(3))",
     );
-    for table in ["touched_rows", "step_wards", "inherited"] {
+    for table in ["touched_rows", "step_cells", "inherited"] {
         world.sql(&format!("INSERT INTO {table} (epoch) VALUES (2), (3)"));
     }
     let summary = world.roll_up(TODAY);
     assert_eq!((&summary["epoch"], &summary["rows"]), (&4.into(), &0.into()));
-    for table in ["touched_rows", "step_wards", "inherited"] {
+    for table in ["touched_rows", "step_cells", "inherited"] {
         assert_eq!(world.sql(&format!("SELECT groupUniqArray(epoch) FROM {table} WHERE epoch > 1")), "[3]", "{table}");
     }
 }

@@ -1,0 +1,169 @@
+//! The SQL of touched rows: which they are, what they are computed from, and how a step replaces them.
+
+use chiso_schemas::reference::Kind;
+use clickhouse::Client;
+use clickhouse::query::Query;
+use uuid::Uuid;
+
+use crate::reference_change::UNITS;
+use crate::sql::{COLUMNS, STEP_WARDS, Scope, WARDS, areas, names, rows_of_step};
+
+/// Keys of the rows that marks touch; an `INSERT`.
+const TOUCHED: &str = include_str!("../sql/touched.sql");
+/// Keys of the rows of areas; an `INSERT`.
+const AREA_ROWS: &str = include_str!("../sql/area_rows.sql");
+/// Keys of the rows that changed reference data touch; an `INSERT`.
+const REFERENCE_CHANGE: &str = include_str!("../sql/reference_change.sql");
+/// Whose facts count for touched rows; an `INSERT`.
+const MEMBERS: &str = include_str!("../sql/members.sql");
+/// Which cells touched rows need; an `INSERT`.
+const STEP_NEEDS: &str = include_str!("../sql/step_needs.sql");
+/// These cells; an `INSERT`.
+const STEP_CELLS: &str = include_str!("../sql/step_cells.sql");
+/// Touched rows of wards as summands; an `INSERT`.
+const SUMMANDS: &str = include_str!("../sql/summands.sql");
+/// Summands of touched rows that are gone; an `INSERT`.
+const SUMMANDS_GONE: &str = include_str!("../sql/summands_gone.sql");
+/// Whether nothing can be gone; a `SELECT`.
+const STEP_IS_WHOLE: &str = include_str!("../sql/step_is_whole.sql");
+/// Sums of wards and areas, of touched rows; a `SELECT`.
+const TOUCHED_SUMS: &str = include_str!("../sql/touched_sums.sql");
+/// Touched rows that may be gone; a table and a condition.
+const MAYBE_GONE: &str = include_str!("../sql/maybe_gone.sql");
+/// Areas above the wards of a step; a `SELECT`.
+const AREAS_ABOVE: &str = include_str!("../sql/areas_above.sql");
+
+/// Columns of `step_cells`.
+const CELL_COLUMNS: &str =
+    "indicator, member, date, value, numerator, denominator, records, qualified, cell_sources, states, percents";
+/// Of these the ones that cells of flows, and those of states, fill: reading all takes twice as long.
+const FLOW_COLUMNS: &str = "indicator, member, date, value, numerator, denominator, records, qualified, cell_sources, percents";
+const STATE_COLUMNS: &str = "indicator, member, date, states, percents";
+/// What [`MEMBERS`] has noted for a step.
+const STEP_MEMBERS: &str = "(SELECT * FROM step_members WHERE epoch = {epoch:UInt32} AND step = {step:UInt32})";
+/// What an epoch has touched of a scope: the wards. A unit id begins with the letter of its level.
+const TOUCHED_WARDS: &str = "(SELECT * FROM touched_rows
+     WHERE epoch = {epoch:UInt32} AND indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods)
+       AND startsWith(area, 'W'))";
+/// And the areas above them.
+const TOUCHED_AREAS: &str = "(SELECT * FROM touched_rows
+     WHERE epoch = {epoch:UInt32} AND indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods)
+       AND NOT startsWith(area, 'W'))";
+
+/// Two steps work at once, so each of their threads has enough to do.
+const ONE_MERGE: (&str, &str) = ("split_intersecting_parts_ranges_into_layers_final", "0");
+
+/// A step of touched rows. All its indicators have states, or none has.
+#[derive(Clone, Copy, Debug)]
+pub struct Touched<'a> {
+    /// Indicators and periods.
+    pub scope: &'a Scope,
+    /// Whether its indicators have states.
+    pub has_states: bool,
+    /// Epoch that works.
+    pub epoch: u32,
+    /// Number of the step in it.
+    pub step: u32,
+    /// Version of its rows.
+    pub version: u64,
+}
+
+impl Touched<'_> {
+    /// The queries that compute the ward rows, to be made in this order; the last one leaves them in `summands`.
+    pub fn insert_wards(&self, client: &Client) -> [Query; 4] {
+        let cells = STEP_CELLS.replace("<columns>", if self.has_states { STATE_COLUMNS } else { FLOW_COLUMNS });
+        [self.text(MEMBERS), self.text(STEP_NEEDS), cells, self.summands_text()].map(|text| self.query(client, &text))
+    }
+
+    /// Whether all that is touched was computed, so that nothing can be gone.
+    pub fn is_whole(&self, client: &Client) -> Query {
+        self.query(client, &format!("WITH\n{}\n{}", self.scope.known(), self.text(STEP_IS_WHOLE)))
+    }
+
+    /// Writes summands that were not computed as gone.
+    pub fn insert_gone_wards(&self, client: &Client) -> Query {
+        self.query(client, &self.text(SUMMANDS_GONE))
+    }
+
+    /// Writes the rows, wards and the areas above them, and as gone the stored ones that are no longer computed, in one block.
+    pub fn insert_rows(&self, client: &Client, is_whole: bool) -> Query {
+        let text = self.rows_text(is_whole);
+        let query = self.scope.one_block(client, &text, self.version).param("epoch", self.epoch);
+        query.with_setting(ONE_MERGE.0, ONE_MERGE.1)
+    }
+
+    fn rows_text(&self, is_whole: bool) -> String {
+        let rows = rows_of_step(&areas(&self.text(TOUCHED_SUMS)));
+        if !is_whole {
+            return self.scope.replacing(&rows, &self.text(MAYBE_GONE));
+        }
+        let known = self.scope.known();
+        format!(
+            "INSERT INTO rollup_rows ({COLUMNS}, within, gone, version)
+             WITH
+             {known}
+             SELECT {COLUMNS}, within, false, {{version:UInt64}} FROM {rows}"
+        )
+    }
+
+    fn summands_text(&self) -> String {
+        let cells = format!("SELECT {CELL_COLUMNS} FROM step_cells WHERE epoch = {{epoch:UInt32}} AND step = {{step:UInt32}}");
+        let of_members =
+            |key: &str| format!("(indicator, member, {key}) IN (SELECT indicator, member, {key} FROM {STEP_MEMBERS})");
+        let wards = WARDS
+            .replace("<cells>", &cells)
+            .replace("<periods of members>", &of_members("calendar, period"))
+            .replace("<ends of members>", &of_members("end"));
+        self.text(&SUMMANDS.replace("<wards>", &wards))
+    }
+
+    /// Fills the words in angle brackets.
+    fn text(&self, text: &str) -> String {
+        text.replace("<areas above>", AREAS_ABOVE)
+            .replace("<scope>", &self.scope.known())
+            .replace("<touched wards>", TOUCHED_WARDS)
+            .replace("<touched areas>", TOUCHED_AREAS)
+            .replace("<computed>", STEP_WARDS)
+    }
+
+    fn query(&self, client: &Client, text: &str) -> Query {
+        let query = self.scope.query(client, text).param("epoch", self.epoch).param("step", self.step);
+        query.param("version", self.version).with_setting(ONE_MERGE.0, ONE_MERGE.1)
+    }
+}
+
+impl Scope {
+    /// Notes the rows of the scope's periods that these marks of indicators of some kinds touch, as work of an epoch.
+    pub fn note_touched(&self, client: &Client, epoch: u32, batches: &[Uuid], kinds: [Kind; 2]) -> Query {
+        let query = self.query(client, &TOUCHED.replace("<scope>", &self.known()));
+        query.param("epoch", epoch).param("batches", names(batches)).param("kinds", kinds.map(Kind::as_str).to_vec())
+    }
+
+    /// Notes the rows of the scope in these areas, below and above them, as work of an epoch.
+    pub fn note_areas(&self, client: &Client, epoch: u32, areas: &[String]) -> Query {
+        self.query(client, &AREA_ROWS.replace("<scope>", &self.known())).param("epoch", epoch).param("areas", areas)
+    }
+
+    /// Notes the rows of the scope that differ between an earlier generation and the scope's, as work of an epoch.
+    pub fn note_changes(&self, client: &Client, epoch: u32, before: u32) -> Query {
+        let sql = REFERENCE_CHANGE.replace("<scope>", &self.known()).replace("<units>", UNITS);
+        self.query(client, &sql).param("epoch", epoch).param("before", before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::tests::{assert_ready, full_scope};
+
+    #[test]
+    fn a_full_step_is_short_enough_for_the_http_interface() {
+        let scope = full_scope();
+        for has_states in [false, true] {
+            let step = Touched { scope: &scope, has_states, epoch: 1, step: 1, version: 1 };
+            let cells = STEP_CELLS.replace("<columns>", STATE_COLUMNS);
+            assert_ready([step.text(MEMBERS), step.text(STEP_NEEDS), cells, step.text(STEP_IS_WHOLE), step.text(SUMMANDS_GONE)]);
+            assert_ready([step.summands_text(), step.rows_text(false), step.rows_text(true)]);
+        }
+    }
+}
