@@ -143,7 +143,7 @@ async fn changed(work: &mut Work<'_>, waiting: &[Waiting], periods: &[Period]) -
         // Which rows states touch depends on the cells.
         futures::try_join!(cells, touched([Kind::Flow, Kind::FlowRatio]))?;
         touched([Kind::Stock, Kind::StockRatio]).await?;
-        work.touched(periods).await?;
+        work.touched(periods, true).await?;
         claim.still_holds(store).await?;
         marks::retire(store, claim, &batches).await?;
         work.cells += round.iter().map(|waiting| waiting.cells).sum::<u64>();

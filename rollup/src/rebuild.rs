@@ -174,7 +174,7 @@ async fn rows(work: &mut Work<'_>, volumes: &[Volume], periods: &[Period], areas
     }
     let indicators: Vec<String> = volumes.iter().map(|volume| volume.indicator.clone()).collect();
     touched::note_areas(work.store, work.at(), (&indicators, areas), periods).await?;
-    work.touched(periods).await
+    work.touched(periods, false).await
 }
 
 /// One run of a rebuild, over all the processes that it may have taken.

@@ -240,6 +240,8 @@ pub(crate) mod tests {
                 "periods>",
                 "computed>",
                 "above>",
+                "lost>",
+                "stored>",
             ];
             for word in words {
                 assert!(!text.contains(&format!("<{word}")) && !text.contains(&format!(" {word}")), "{word}");

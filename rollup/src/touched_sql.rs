@@ -28,8 +28,16 @@ const SUMMANDS_GONE: &str = include_str!("../sql/summands_gone.sql");
 const STEP_IS_WHOLE: &str = include_str!("../sql/step_is_whole.sql");
 /// Sums of wards and areas, of touched rows; a `SELECT`.
 const TOUCHED_SUMS: &str = include_str!("../sql/touched_sums.sql");
-/// Touched rows that may be gone; a table and a condition.
+/// Touched rows that were not computed; a `SELECT`.
+const LOST: &str = include_str!("../sql/lost.sql");
+/// Of these the ones that are stored; a table and a condition.
 const MAYBE_GONE: &str = include_str!("../sql/maybe_gone.sql");
+/// All of them; a table.
+const MARKED_GONE: &str = include_str!("../sql/marked_gone.sql");
+/// That a touched ward, as `touched` and `chains` name it, has a summand.
+const IS_STORED: &str = "(sipHash64(concat(calendar, ' ', period)), sipHash64(indicator), sipHash64(areas[2]), area) IN
+    (SELECT period_number, indicator_number, within_number, ward FROM summands FINAL
+     WHERE NOT gone AND indicator IN {indicators:Array(String)} AND period_number IN (SELECT sipHash64(concat(calendar, ' ', period)) FROM periods))";
 /// Areas above the wards of a step; a `SELECT`.
 const AREAS_ABOVE: &str = include_str!("../sql/areas_above.sql");
 
@@ -60,6 +68,8 @@ pub struct Touched<'a> {
     pub scope: &'a Scope,
     /// Whether its indicators have states.
     pub has_states: bool,
+    /// Whether marks have touched the rows; else other changes have, and many of them need never have been there.
+    pub by_marks: bool,
     /// Epoch that works.
     pub epoch: u32,
     /// Number of the step in it.
@@ -82,10 +92,10 @@ impl Touched<'_> {
 
     /// Writes summands that were not computed as gone.
     pub fn insert_gone_wards(&self, client: &Client) -> Query {
-        self.query(client, &self.text(SUMMANDS_GONE))
+        self.query(client, &self.text(&SUMMANDS_GONE.replace("<is stored>", if self.by_marks { "true" } else { IS_STORED })))
     }
 
-    /// Writes the rows, wards and the areas above them, and as gone the stored ones that are no longer computed, in one block.
+    /// Writes the rows, wards and the areas above them, and as gone those that are no longer computed, in one block.
     pub fn insert_rows(&self, client: &Client, is_whole: bool) -> Query {
         let text = self.rows_text(is_whole);
         let query = self.scope.one_block(client, &text, self.version).param("epoch", self.epoch);
@@ -95,7 +105,7 @@ impl Touched<'_> {
     fn rows_text(&self, is_whole: bool) -> String {
         let rows = rows_of_step(&areas(&self.text(TOUCHED_SUMS)));
         if !is_whole {
-            return self.scope.replacing(&rows, &self.text(MAYBE_GONE));
+            return self.scope.replacing(&rows, &self.text(if self.by_marks { MARKED_GONE } else { MAYBE_GONE }));
         }
         let known = self.scope.known();
         format!(
@@ -119,7 +129,8 @@ impl Touched<'_> {
 
     /// Fills the words in angle brackets.
     fn text(&self, text: &str) -> String {
-        text.replace("<areas above>", AREAS_ABOVE)
+        text.replace("<lost>", LOST)
+            .replace("<areas above>", AREAS_ABOVE)
             .replace("<scope>", &self.scope.known())
             .replace("<touched wards>", TOUCHED_WARDS)
             .replace("<touched areas>", TOUCHED_AREAS)
@@ -159,10 +170,10 @@ mod tests {
     #[test]
     fn a_full_step_is_short_enough_for_the_http_interface() {
         let scope = full_scope();
-        for has_states in [false, true] {
-            let step = Touched { scope: &scope, has_states, epoch: 1, step: 1, version: 1 };
+        for (has_states, by_marks) in [(false, false), (true, true)] {
+            let step = Touched { scope: &scope, has_states, by_marks, epoch: 1, step: 1, version: 1 };
             let cells = STEP_CELLS.replace("<columns>", STATE_COLUMNS);
-            assert_ready([step.text(MEMBERS), step.text(STEP_NEEDS), cells, step.text(STEP_IS_WHOLE), step.text(SUMMANDS_GONE)]);
+            assert_ready([step.text(MEMBERS), step.text(STEP_NEEDS), cells, step.text(STEP_IS_WHOLE)]);
             assert_ready([step.summands_text(), step.rows_text(false), step.rows_text(true)]);
         }
     }

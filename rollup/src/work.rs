@@ -51,8 +51,8 @@ impl Work<'_> {
         Ok(done.map_err(self.store.during("recompute cells"))?)
     }
 
-    /// Recomputes the rows of these periods that are noted as touched, and forgets the notes.
-    pub(crate) async fn touched(&mut self, periods: &[Period]) -> Result<(), Failure> {
+    /// Recomputes the rows of these periods that are noted as touched, by marks or by something else, and forgets the notes.
+    pub(crate) async fn touched(&mut self, periods: &[Period], by_marks: bool) -> Result<(), Failure> {
         if periods.is_empty() {
             return Ok(());
         }
@@ -62,7 +62,7 @@ impl Work<'_> {
             numbered.push((self.turn.next_step(self.store).await?, step));
         }
         let (store, claim) = (self.store, self.turn.claim);
-        let written = numbered.iter().map(|(number, step)| write_touched(store, claim, *number, step));
+        let written = numbered.iter().map(|(number, step)| write_touched(store, claim, *number, (step, by_marks)));
         self.rows += stream::iter(written).buffer_unordered(STEPS_AT_ONCE).try_fold(0, async |sum, rows| Ok(sum + rows)).await?;
         touched::forget(self.store, self.turn.claim.epoch).await
     }
@@ -90,9 +90,9 @@ impl Work<'_> {
 }
 
 /// Recomputes the touched rows of a step; how many it wrote.
-async fn write_touched(store: &Store, claim: Claim, number: u32, step: &Step) -> Result<u64, Failure> {
+async fn write_touched(store: &Store, claim: Claim, number: u32, (step, by_marks): (&Step, bool)) -> Result<u64, Failure> {
     let (epoch, version) = (claim.epoch, claim.version(number));
-    let step = Touched { scope: &step.scope, has_states: step.has_states, epoch, step: number, version };
+    let step = Touched { scope: &step.scope, has_states: step.has_states, by_marks, epoch, step: number, version };
     for query in step.insert_wards(store.write()) {
         query.execute().await.map_err(store.during("compute the rows of wards"))?;
     }

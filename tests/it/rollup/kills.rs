@@ -10,9 +10,10 @@ use std::time::Duration;
 use chiso_tests::generate::{Log, Options};
 use chiso_tests::model::{Fact, Message, Reference, judge_all};
 use nix::sys::signal::Signal;
+use serde_json::{Value, json};
 
 use super::gate::{Gate, Stop};
-use super::{Scheduler, TODAY};
+use super::{Scheduler, TODAY, fact, small_world_with};
 use crate::conformance::portions::check;
 use crate::harness::{World, small_country, wait_until};
 
@@ -93,6 +94,10 @@ impl Story {
     }
 }
 
+fn received(id: &str, ward: &str, fields: Value) -> String {
+    fact(id, "dossiers-received", ward, "2025-09-10", fields)
+}
+
 fn reference() -> Reference {
     Reference::load(&small_country()).unwrap()
 }
@@ -161,6 +166,44 @@ fn stopped_before(name: &str, statement: &'static str) {
     second.stop();
     story.check("in the end");
     assert!(reader.end() > 10);
+}
+
+/// One scheduler is stopped while it writes rows of a fact, and wakes up when the fact is withdrawn and another has done all.
+fn woken_too_late(name: &str, statement: &'static str) {
+    let mut world = small_world_with(name, &[received("first", "00303", json!({ "value": 3 }))]);
+    let folder = tempfile::tempdir().unwrap();
+    let direct = world.engines.clickhouse_url.clone();
+    let (address, gate) = Gate::start(Stop::Before(statement), &direct);
+    world.set("CLICKHOUSE__URL", address);
+    let first = Scheduler::start(&world, folder.path(), "first");
+    world.set("CLICKHOUSE__URL", direct);
+    wait_until("the first leads", PATIENCE, || first.log().contains("leading"));
+    world.publish_events([received("a", "00301", json!({ "value": 7 }))]);
+    world.catch_up();
+    gate.wait();
+    first.signal(Signal::SIGSTOP);
+    world.publish_events([received("b", "00301", json!({ "record": "a", "revision": 1, "retracted": true }))]);
+    world.catch_up();
+    let second = Scheduler::start(&world, folder.path(), "second");
+    wait_until("the second leads", PATIENCE, || second.log().contains("leading"));
+    let waiting = "SELECT uniqExact(batch) FROM marks WHERE batch NOT IN (SELECT batch FROM retired WHERE epoch = (SELECT max(epoch) FROM claims))
+                   AND batch IN (SELECT batch FROM inherited WHERE epoch = (SELECT max(epoch) FROM claims))";
+    wait_until("the second has done all", PATIENCE, || {
+        world.number(waiting) == 0 && world.rollup(&["status"]).ok().contains("0 with 0 cells")
+    });
+    gate.open();
+    first.signal(Signal::SIGCONT);
+    wait_until("the first sees that it was replaced", PATIENCE, || first.log().contains("another scheduler has taken over"));
+    first.stop();
+    second.stop();
+    assert_eq!(world.number("SELECT count() FROM rollups WHERE area_id LIKE 'W00301%'"), 0, "a row of a fact that was withdrawn");
+    world.rollup(&["audit", "--today", TODAY]).ok();
+}
+
+#[test]
+fn a_scheduler_that_wakes_too_late_writes_no_row_of_a_fact_that_was_withdrawn() {
+    woken_too_late("late_rows", "INSERT INTO rollup_rows");
+    woken_too_late("late_summands", "INSERT INTO summands");
 }
 
 #[test]
