@@ -14,9 +14,9 @@ const CHANGES: u64 = 10_000;
 const STAGES: [(&str, &str); 5] = [
     ("INSERT INTO cells", "cells from events"),
     ("INSERT INTO touched_rows", "touched rows"),
-    ("INSERT INTO step_", "ward rows"),
+    ("INSERT INTO step_", "cells that wards need"),
     ("INSERT INTO rollup_rows", "areas, and all rows written"),
-    ("", "other statements"),
+    ("", "rows of wards, and other statements"),
 ];
 /// Most seconds of a pass, and most growth of them from the least stock to the greatest.
 const SECONDS_MAX: f64 = 5.0;
