@@ -30,7 +30,8 @@ const WARD_COLUMNS: &str = "calendar, period, indicator, ward, has_number, value
      carried, approximate, stated";
 
 /// Keys that lie in a scope.
-const OF_SCOPE: &str = "indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods)";
+pub(crate) const OF_SCOPE: &str =
+    "indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods)";
 /// The rows of wards that a step has computed.
 pub(crate) const STEP_WARDS: &str = "(SELECT * FROM summands WHERE version = {version:UInt64} AND NOT gone)";
 /// Values of [`COLUMNS`] in a row that is gone: which row it is, and no numbers.
@@ -76,18 +77,20 @@ impl Scope {
     /// Writes all ward rows of the scope as summands, and as gone those that are no longer computed; to be made in this order,
     /// before [`Scope::insert_rows`].
     pub fn insert_wards(&self, client: &Client, version: u64) -> [Query; 2] {
-        [self.wards_text(), self.wards_gone_text()].map(|text| self.query(client, &text).param("version", version))
+        let texts = [self.wards_text(&all_wards(), "true"), self.wards_gone_text()];
+        texts.map(|text| self.query(client, &text).param("version", version))
     }
 
-    fn wards_text(&self) -> String {
+    /// Writes these ward rows as summands, as far as the condition holds; an `INSERT`.
+    pub(crate) fn wards_text(&self, wards: &str, condition: &str) -> String {
         format!(
             "INSERT INTO summands ({WARD_COLUMNS}, within, gone, version)
-             WITH\n{},\n{}
+             WITH\n{},\n{wards}
              SELECT {WARD_COLUMNS}, areas[2], false, {{version:UInt64}}
              FROM ward_rows
-             INNER JOIN (SELECT ward, areas FROM reference_chains WHERE generation = {{generation:UInt32}}) AS chains USING (ward)",
-            self.known(),
-            all_wards()
+             INNER JOIN (SELECT ward, areas FROM reference_chains WHERE generation = {{generation:UInt32}}) AS chains USING (ward)
+             WHERE {condition}",
+            self.known()
         )
     }
 
@@ -124,25 +127,28 @@ impl Scope {
 
     fn rows_text(&self) -> String {
         let stored = format!("stored_rows WHERE epoch = {{epoch:UInt32}} AND {OF_SCOPE}");
-        self.replacing(&rows_of_step(&areas(NEAREST_SUMS)), &stored)
+        self.replacing(&rows_of_step(&areas(NEAREST_SUMS)), Some(&stored))
     }
 
-    /// The computed rows, then as gone those from a list of stored ones that are not computed.
-    pub(crate) fn replacing(&self, rows: &str, stored: &str) -> String {
+    /// Writes the computed rows, and as gone those from a list of others that are not computed.
+    pub(crate) fn replacing(&self, rows: &str, others: Option<&str>) -> String {
+        let rows = format!("SELECT {COLUMNS}, within, false AS gone FROM {rows}");
+        let all = others.map_or_else(
+            || rows.clone(),
+            |others| {
+                format!(
+                    "SELECT * FROM ({rows} UNION ALL SELECT {GONE}, within, true FROM {others})
+                     ORDER BY gone
+                     LIMIT 1 BY calendar, period, level, area_id, indicator"
+                )
+            },
+        );
+        let known = self.known();
         format!(
             "INSERT INTO rollup_rows ({COLUMNS}, within, gone, version)
              WITH
-             {}
-             SELECT {COLUMNS}, within, gone, {{version:UInt64}}
-             FROM
-             (
-                 SELECT {COLUMNS}, within, false AS gone FROM {rows}
-                 UNION ALL
-                 SELECT {GONE}, within, true FROM {stored}
-             )
-             ORDER BY gone
-             LIMIT 1 BY calendar, period, level, area_id, indicator",
-            self.known()
+             {known}
+             SELECT {COLUMNS}, within, gone, {{version:UInt64}} FROM ({all})"
         )
     }
 
@@ -252,7 +258,7 @@ pub(crate) mod tests {
     #[test]
     fn a_full_scope_is_short_enough_for_the_http_interface() {
         let scope = full_scope();
-        assert_ready([scope.wards_text(), scope.wards_gone_text(), scope.rows_text()]);
+        assert_ready([scope.wards_text(&all_wards(), "true"), scope.wards_gone_text(), scope.rows_text()]);
     }
 
     #[test]

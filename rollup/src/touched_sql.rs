@@ -6,7 +6,7 @@ use clickhouse::query::Query;
 use uuid::Uuid;
 
 use crate::reference_change::UNITS;
-use crate::sql::{COLUMNS, STEP_WARDS, Scope, WARDS, areas, names, rows_of_step};
+use crate::sql::{OF_SCOPE, STEP_WARDS, Scope, WARDS, areas, names, rows_of_step};
 
 /// Keys of the rows that marks touch; an `INSERT`.
 const TOUCHED: &str = include_str!("../sql/touched.sql");
@@ -20,8 +20,6 @@ const MEMBERS: &str = include_str!("../sql/members.sql");
 const STEP_NEEDS: &str = include_str!("../sql/step_needs.sql");
 /// These cells; an `INSERT`.
 const STEP_CELLS: &str = include_str!("../sql/step_cells.sql");
-/// Touched rows of wards as summands; an `INSERT`.
-const SUMMANDS: &str = include_str!("../sql/summands.sql");
 /// Summands of touched rows that are gone; an `INSERT`.
 const SUMMANDS_GONE: &str = include_str!("../sql/summands_gone.sql");
 /// Whether nothing can be gone; a `SELECT`.
@@ -49,15 +47,6 @@ const FLOW_COLUMNS: &str = "indicator, member, date, value, numerator, denominat
 const STATE_COLUMNS: &str = "indicator, member, date, states, percents";
 /// What [`MEMBERS`] has noted for a step.
 const STEP_MEMBERS: &str = "(SELECT * FROM step_members WHERE epoch = {epoch:UInt32} AND step = {step:UInt32})";
-/// What an epoch has touched of a scope: the wards. A unit id begins with the letter of its level.
-const TOUCHED_WARDS: &str = "(SELECT * FROM touched_rows
-     WHERE epoch = {epoch:UInt32} AND indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods)
-       AND startsWith(area, 'W'))";
-/// And the areas above them.
-const TOUCHED_AREAS: &str = "(SELECT * FROM touched_rows
-     WHERE epoch = {epoch:UInt32} AND indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods)
-       AND NOT startsWith(area, 'W'))";
-
 /// Two steps work at once, so each of their threads has enough to do.
 const ONE_MERGE: (&str, &str) = ("split_intersecting_parts_ranges_into_layers_final", "0");
 
@@ -87,7 +76,7 @@ impl Touched<'_> {
 
     /// Whether all that is touched was computed, so that nothing can be gone.
     pub fn is_whole(&self, client: &Client) -> Query {
-        self.query(client, &format!("WITH\n{}\n{}", self.scope.known(), self.text(STEP_IS_WHOLE)))
+        self.query(client, &self.text(STEP_IS_WHOLE))
     }
 
     /// Writes summands that were not computed as gone.
@@ -103,17 +92,8 @@ impl Touched<'_> {
     }
 
     fn rows_text(&self, is_whole: bool) -> String {
-        let rows = rows_of_step(&areas(&self.text(TOUCHED_SUMS)));
-        if !is_whole {
-            return self.scope.replacing(&rows, &self.text(if self.by_marks { MARKED_GONE } else { MAYBE_GONE }));
-        }
-        let known = self.scope.known();
-        format!(
-            "INSERT INTO rollup_rows ({COLUMNS}, within, gone, version)
-             WITH
-             {known}
-             SELECT {COLUMNS}, within, false, {{version:UInt64}} FROM {rows}"
-        )
+        let gone = self.text(if self.by_marks { MARKED_GONE } else { MAYBE_GONE });
+        self.scope.replacing(&rows_of_step(&areas(&self.text(TOUCHED_SUMS))), (!is_whole).then_some(&gone))
     }
 
     fn summands_text(&self) -> String {
@@ -124,7 +104,9 @@ impl Touched<'_> {
             .replace("<cells>", &cells)
             .replace("<periods of members>", &of_members("calendar, period"))
             .replace("<ends of members>", &of_members("end"));
-        self.text(&SUMMANDS.replace("<wards>", &wards))
+        // A state is found for an end, which periods share that are not all touched.
+        let is_touched = "(indicator, calendar, period, ward) IN (SELECT indicator, calendar, period, area FROM <touched wards>)";
+        self.text(&self.scope.wards_text(&wards, is_touched))
     }
 
     /// Fills the words in angle brackets.
@@ -132,8 +114,8 @@ impl Touched<'_> {
         text.replace("<lost>", LOST)
             .replace("<areas above>", AREAS_ABOVE)
             .replace("<scope>", &self.scope.known())
-            .replace("<touched wards>", TOUCHED_WARDS)
-            .replace("<touched areas>", TOUCHED_AREAS)
+            .replace("<touched wards>", &touched("startsWith(area, 'W')"))
+            .replace("<touched areas>", &touched("NOT startsWith(area, 'W')"))
             .replace("<computed>", STEP_WARDS)
     }
 
@@ -141,6 +123,11 @@ impl Touched<'_> {
         let query = self.scope.query(client, text).param("epoch", self.epoch).param("step", self.step);
         query.param("version", self.version).with_setting(ONE_MERGE.0, ONE_MERGE.1)
     }
+}
+
+/// What an epoch has touched of a scope, as far as the condition holds: a unit id begins with the letter of its level.
+fn touched(condition: &str) -> String {
+    format!("(SELECT * FROM touched_rows WHERE epoch = {{epoch:UInt32}} AND {OF_SCOPE} AND {condition})")
 }
 
 impl Scope {

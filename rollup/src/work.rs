@@ -3,7 +3,6 @@
 use chiso_schemas::calendar::Period;
 use chiso_schemas::reference::Reference;
 use chiso_schemas::store::Store;
-
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::cells::CellScope;

@@ -78,6 +78,13 @@ fn a_change_recomputes_no_more_than_it_touches() {
     let (own, others) = change(&renamed, "indicator = 'smartphone-rate' AND calendar = 'legal'");
     assert!(own > 0 && others == 0, "{own} and {others} of {rows}");
 
+    // A ward that lies in another district: it no longer counts in the former one.
+    renamed.replace("admin-units/units.csv", "Bãi\",xã,D003@1900-01-01", "Bãi\",xã,D004@1900-01-01");
+    let areas = "'W00302@1900-01-01', 'D003@1900-01-01', 'D004@1900-01-01', 'P03@1900-01-01', 'VN'";
+    let (own, others) = change(&renamed, &format!("area_id IN ({areas})"));
+    assert!(own > 0 && others == 0, "{own} and {others} of {rows}");
+    world.rollup(&["audit", "--today", TODAY]).ok();
+
     renamed.replace("sources.csv", ",10,*", ",99,*");
     let (own, others) = change(&renamed, "kind != 'flow'");
     assert!(own > 0 && others == 0, "{own} and {others} of {rows}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::gate::{Gate, Stop};
+use super::gate::killed_after;
 use super::schedulers::Scheduler;
 use super::{TODAY, fact, small_world, small_world_with};
 use crate::harness::{ReferenceCopy, World, small_country, wait_until};
@@ -193,20 +193,8 @@ fn what_is_found_across_cells_and_in_the_ledger_settles_too() {
 #[test]
 fn a_judgement_may_be_killed_after_any_of_its_statements() {
     let world = small_world_with("findings_killed", &suspicious());
-    let direct = world.engines.clickhouse_url.clone();
     let mut cut = 0;
-    loop {
-        let (address, gate) = Gate::start(Stop::After(cut + 1), &direct);
-        let mut command = world.command("chiso-rollup", &["findings", "--judge", "--today", TODAY]);
-        command.env("CHISO__CLICKHOUSE__URL", address).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        wait_until("it stops or ends", PATIENCE, || gate.is_reached() || child.try_wait().unwrap().is_some());
-        if !gate.is_reached() {
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        gate.open();
+    while killed_after(&world, &["findings", "--judge", "--today", TODAY], cut + 1) {
         // Each indicator has statements of the same kinds.
         cut += 7;
     }

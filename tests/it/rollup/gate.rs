@@ -2,11 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use crate::harness::wait_until;
+use crate::harness::{World, wait_until};
+
+/// How long a command may take to come to a statement.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Where the line stops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +20,23 @@ pub(crate) enum Stop {
     Before(&'static str),
     /// When ClickHouse has answered the statement with this number, the first being 1, of those that write.
     After(u32),
+}
+
+/// Runs `chiso-rollup` and kills it when ClickHouse has answered the statement with this number of those that write; whether it made
+/// so many.
+pub(crate) fn killed_after(world: &World, arguments: &[&str], statement: u32) -> bool {
+    let (address, gate) = Gate::start(Stop::After(statement), &world.engines.clickhouse_url);
+    let mut command = world.command("chiso-rollup", arguments);
+    command.env("CHISO__CLICKHOUSE__URL", address).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    wait_until("it stops or ends", PATIENCE, || gate.is_reached() || child.try_wait().unwrap().is_some());
+    if !gate.is_reached() {
+        return false;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    gate.open();
+    true
 }
 
 /// The line.
@@ -56,7 +78,7 @@ impl Gate {
 
     /// Waits until it has.
     pub(crate) fn wait(&self) {
-        wait_until("the statement is reached", std::time::Duration::from_secs(90), || self.is_reached());
+        wait_until("the statement is reached", PATIENCE, || self.is_reached());
     }
 
     /// Lets everything through from now on.

@@ -1,7 +1,6 @@
 //! A pass that is killed after any of its statements, and schedulers that are stopped between any two: the next pass brings all
 //! rows in line, and at no moment does an area differ from the sum of its wards.
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
@@ -12,7 +11,7 @@ use chiso_tests::model::{Fact, Message, Reference, judge_all};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use super::gate::{Gate, Stop};
+use super::gate::{Gate, Stop, killed_after};
 use super::{Scheduler, TODAY, fact, small_world_with};
 use crate::conformance::portions::check;
 use crate::harness::{World, small_country, wait_until};
@@ -106,21 +105,12 @@ fn reference() -> Reference {
 fn a_pass_may_be_killed_after_any_of_its_statements() {
     let mut story = Story::begin("killed");
     let reader = Reader::start(&story.world);
-    let direct = story.world.engines.clickhouse_url.clone();
     let mut cut = 0;
     loop {
         story.tell(20);
-        let (address, gate) = Gate::start(Stop::After(cut + 1), &direct);
-        let mut command = story.world.command("chiso-rollup", &["run", "--once", "--today", TODAY]);
-        command.env("CHISO__CLICKHOUSE__URL", address).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        wait_until("it stops or ends", PATIENCE, || gate.is_reached() || child.try_wait().unwrap().is_some());
-        if !gate.is_reached() {
+        if !killed_after(&story.world, &["run", "--once", "--today", TODAY], cut + 1) {
             break;
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        gate.open();
         cut += 1;
         // Every other one is followed by another kill, not by a whole pass.
         if cut % 2 == 0 {
@@ -131,6 +121,14 @@ fn a_pass_may_be_killed_after_any_of_its_statements() {
     story.check("not killed at last");
     assert!(cut >= 12, "a pass makes more than {cut} statements that write");
     assert!(reader.end() > 10);
+}
+
+/// Whether the last epoch has retired what it inherited, and nothing waits.
+fn has_done_all(world: &World) -> bool {
+    let waiting = "SELECT uniqExact(batch) FROM marks WHERE batch NOT IN
+                   (SELECT batch FROM retired WHERE epoch = (SELECT max(epoch) FROM claims)) AND batch IN
+                   (SELECT batch FROM inherited WHERE epoch = (SELECT max(epoch) FROM claims))";
+    world.number(waiting) == 0 && world.rollup(&["status"]).ok().contains("0 with 0 cells")
 }
 
 /// One scheduler is stopped before a statement, another takes over, and then the first goes on where it was.
@@ -150,11 +148,7 @@ fn stopped_before(name: &str, statement: &'static str) {
     let second = Scheduler::start(&story.world, folder.path(), "second");
     wait_until("the second leads", PATIENCE, || second.log().contains("leading"));
     story.tell(100);
-    let waiting = "SELECT uniqExact(batch) FROM marks WHERE batch NOT IN
-                   (SELECT batch FROM retired WHERE epoch = (SELECT max(epoch) FROM claims)) AND batch IN
-                   (SELECT batch FROM inherited WHERE epoch = (SELECT max(epoch) FROM claims))";
-    let retired = || story.world.number(waiting) == 0 && story.world.rollup(&["status"]).ok().contains("0 with 0 cells");
-    wait_until("the second has done all", PATIENCE, retired);
+    wait_until("the second has done all", PATIENCE, || has_done_all(&story.world));
     story.check("the second has taken over");
     gate.open();
     first.signal(Signal::SIGCONT);
@@ -186,11 +180,7 @@ fn woken_too_late(name: &str, statement: &'static str) {
     world.catch_up();
     let second = Scheduler::start(&world, folder.path(), "second");
     wait_until("the second leads", PATIENCE, || second.log().contains("leading"));
-    let waiting = "SELECT uniqExact(batch) FROM marks WHERE batch NOT IN (SELECT batch FROM retired WHERE epoch = (SELECT max(epoch) FROM claims))
-                   AND batch IN (SELECT batch FROM inherited WHERE epoch = (SELECT max(epoch) FROM claims))";
-    wait_until("the second has done all", PATIENCE, || {
-        world.number(waiting) == 0 && world.rollup(&["status"]).ok().contains("0 with 0 cells")
-    });
+    wait_until("the second has done all", PATIENCE, || has_done_all(&world));
     gate.open();
     first.signal(Signal::SIGCONT);
     wait_until("the first sees that it was replaced", PATIENCE, || first.log().contains("another scheduler has taken over"));
