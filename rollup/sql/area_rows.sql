@@ -22,4 +22,4 @@ UNION DISTINCT
 SELECT {epoch:UInt32}, indicator, calendar, period, ward
 FROM summands FINAL
 WHERE indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods) AND NOT gone
-  AND period_number IN (SELECT sipHash64(concat(calendar, ' ', period)) FROM periods) AND ward IN (SELECT ward FROM chains)
+  AND period_number IN (SELECT period_number FROM periods) AND ward IN (SELECT ward FROM chains)

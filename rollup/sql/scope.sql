@@ -1,7 +1,7 @@
 -- What every query of rows is asked for. Words in angle brackets are filled in by sql.rs.
     periods AS
     (
-        SELECT calendar, period, start, end, patterns
+        SELECT calendar, period, start, end, patterns, sipHash64(concat(calendar, ' ', period)) AS period_number
         FROM format(JSONEachRow, 'calendar String, period String, start Date32, end Date32, patterns Array(String)', <periods>)
     ),
     catalogue AS (SELECT code, kind, carry_days FROM reference_indicators WHERE generation = {generation:UInt32}),

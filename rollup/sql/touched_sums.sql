@@ -7,16 +7,13 @@ FROM
 (
     SELECT period_number, indicator_number, within_number, <sums>
     FROM summands FINAL
-    WHERE indexHint((period_number, indicator_number, within_number) IN
-                    (SELECT sipHash64(concat(calendar, ' ', period)), sipHash64(indicator), sipHash64(area) FROM <touched areas>))
+    WHERE indexHint((period_number, indicator_number, within_number) IN (SELECT period_number, indicator_number, area_number FROM <touched areas>))
       AND NOT gone
     GROUP BY period_number, indicator_number, within_number
 ) AS sums
 INNER JOIN
 (
-    SELECT DISTINCT calendar, period, indicator, area, sipHash64(concat(calendar, ' ', period)) AS period_number,
-           sipHash64(indicator) AS indicator_number, sipHash64(area) AS within_number
-    FROM <touched areas>
+    SELECT DISTINCT calendar, period, indicator, area, period_number, indicator_number, area_number AS within_number FROM <touched areas>
 ) AS asked USING (period_number, indicator_number, within_number)
 UNION ALL
 SELECT calendar, period, indicator, within, toUInt64(wards_reporting), toUInt64(wards_percent_only),

@@ -22,7 +22,7 @@ use crate::scope::{Label, kept_periods, label, opened, reached_periods, row_step
 use crate::stored;
 use crate::touched;
 use crate::turn::Turn;
-use crate::work::{Work, carry_days_max};
+use crate::work::Work;
 
 /// What a pass did.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -92,8 +92,7 @@ pub async fn changes(store: &Store, turn: &mut Turn, today: NaiveDate) -> Result
     let last_generation = last.as_ref().map(|last| last.generation);
     let is_open = |period: &Period| last_generation.is_some() && opened.contains(&label(period));
     let (open, fresh): (Vec<Period>, Vec<Period>) = periods.iter().cloned().partition(is_open);
-    let carry_days_max = carry_days_max(&reference);
-    let mut work = Work { store, turn, generation, reference: &reference, carry_days_max, cells: 0, rows: 0 };
+    let mut work = Work { store, turn, generation, reference: &reference, cells: 0, rows: 0 };
     if let Some(last) = last_generation.filter(|last| *last != generation) {
         reference_change::follow(&mut work, last, &open).await?;
     }
@@ -158,11 +157,11 @@ async fn whole(work: &mut Work<'_>, periods: &[Period]) -> Result<(), Failure> {
         return Ok(());
     }
     let volumes = volumes(work.store).await?;
-    let reached = reached_periods(work.store, work.carry_days_max, periods).await?;
+    let reached = reached_periods(work.store, work.carry_days_max(), periods).await?;
     // Not forgotten here: a rebuild has notes of its own meanwhile, and hardly a row is stored of periods that have just begun.
     let indicators: Vec<String> = volumes.iter().map(|volume| volume.indicator.clone()).collect();
     stored::note(work.store, work.at(), &indicators, &reached).await?;
-    let steps = row_steps(work.generation, &volumes, &reached, work.carry_days_max);
+    let steps = row_steps(work.generation, &volumes, &reached, work.carry_days_max());
     let mut progress = Progress::new("roll up periods", steps.len() as u64);
     for step in &steps {
         work.whole(step).await?;

@@ -145,7 +145,7 @@ async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: N
         cell_steps(&left).iter().flat_map(|group| group.chunks(GROUP_INDICATORS_MAX)).map(<[String]>::to_vec).collect();
     let mut progress = Progress::new("rebuild", groups.len() as u64);
     for indicators in groups {
-        let mut work = Work { store, turn, generation, reference: &reference, carry_days_max, cells: 0, rows: 0 };
+        let mut work = Work { store, turn, generation, reference: &reference, cells: 0, rows: 0 };
         let own: Vec<Volume> = left.iter().filter(|volume| indicators.contains(&volume.indicator)).cloned().collect();
         let cells =
             CellScope { generation, indicators: indicators.clone(), days: selection.days(), areas: selection.area.clone() };

@@ -77,7 +77,7 @@ pub(crate) async fn follow(work: &mut Work<'_>, last: u32, periods: &[Period]) -
         work.cells_of(&CellScope::of(work.generation, indicators)).await?;
     }
     if !whole.is_empty() {
-        let reached = reached_periods(store, work.carry_days_max, periods).await?;
+        let reached = reached_periods(store, work.carry_days_max(), periods).await?;
         let indicators: Vec<String> = whole.iter().cloned().collect();
         stored::note(store, work.at(), &indicators, &reached).await?;
         work.all(&of(&whole), &reached).await?;

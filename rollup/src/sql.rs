@@ -9,8 +9,8 @@ use uuid::Uuid;
 /// What the queries of rows know of the scope; begins a `WITH`.
 const SCOPE: &str = include_str!("../sql/scope.sql");
 /// Rows of wards, from the cells; goes on with the `WITH`.
-pub(crate) const WARDS: &str = include_str!("../sql/wards.sql");
-/// Cells at their units; a `SELECT` for both.
+const WARDS: &str = include_str!("../sql/wards.sql");
+/// All cells of a scope, at their units; a `SELECT`.
 const UNIT_CELLS: &str = include_str!("../sql/unit_cells.sql");
 /// Rows of wards and areas, from the rows of wards; ends the `WITH` with a `SELECT`.
 const AREAS: &str = include_str!("../sql/areas.sql");
@@ -102,7 +102,7 @@ impl Scope {
              SELECT calendar, period, indicator, within, ward, true, {{version:UInt64}}
              FROM summands FINAL
              WHERE NOT gone AND version < {{version:UInt64}} AND {OF_SCOPE}
-               AND period_number IN (SELECT sipHash64(concat(calendar, ' ', period)) FROM periods)
+               AND period_number IN (SELECT period_number FROM periods)
                AND indicator_number IN (SELECT sipHash64(arrayJoin({{indicators:Array(String)}})))",
             self.known()
         )
@@ -169,8 +169,12 @@ impl Scope {
 
 /// [`WARDS`] of all cells of a scope.
 fn all_wards() -> String {
-    let cells = UNIT_CELLS.replace("<keys>", "true");
-    WARDS.replace("<cells>", &cells).replace("<periods of members>", "true").replace("<ends of members>", "true")
+    ward_rows(UNIT_CELLS, ("true", "true"))
+}
+
+/// [`WARDS`] of these cells, where the conditions hold: which periods, and which period ends, are asked for of a member.
+pub(crate) fn ward_rows(cells: &str, (periods, ends): (&str, &str)) -> String {
+    WARDS.replace("<cells>", cells).replace("<periods of members>", periods).replace("<ends of members>", ends)
 }
 
 /// The rows of wards that a step has computed, and of the areas above them.
@@ -236,7 +240,6 @@ pub(crate) mod tests {
             assert!(text.len() < QUERY_BYTES_MAX, "{} bytes", text.len());
             let words = [
                 "cells>",
-                "keys>",
                 "members>",
                 "sums>",
                 "columns>",

@@ -6,7 +6,7 @@ use clickhouse::query::Query;
 use uuid::Uuid;
 
 use crate::reference_change::UNITS;
-use crate::sql::{OF_SCOPE, STEP_WARDS, Scope, WARDS, areas, names, rows_of_step};
+use crate::sql::{OF_SCOPE, STEP_WARDS, Scope, areas, names, rows_of_step, ward_rows};
 
 /// Keys of the rows that marks touch; an `INSERT`.
 const TOUCHED: &str = include_str!("../sql/touched.sql");
@@ -33,9 +33,9 @@ const MAYBE_GONE: &str = include_str!("../sql/maybe_gone.sql");
 /// All of them; a table.
 const MARKED_GONE: &str = include_str!("../sql/marked_gone.sql");
 /// That a touched ward, as `touched` and `chains` name it, has a summand.
-const IS_STORED: &str = "(sipHash64(concat(calendar, ' ', period)), sipHash64(indicator), sipHash64(areas[2]), area) IN
-    (SELECT period_number, indicator_number, within_number, ward FROM summands FINAL
-     WHERE NOT gone AND indicator IN {indicators:Array(String)} AND period_number IN (SELECT sipHash64(concat(calendar, ' ', period)) FROM periods))";
+const IS_STORED: &str = "(period_number, indicator_number, areas[2], area) IN
+    (SELECT period_number, indicator_number, within, ward FROM summands FINAL
+     WHERE NOT gone AND indicator IN {indicators:Array(String)} AND period_number IN (SELECT period_number FROM periods))";
 /// Areas above the wards of a step; a `SELECT`.
 const AREAS_ABOVE: &str = include_str!("../sql/areas_above.sql");
 
@@ -100,10 +100,7 @@ impl Touched<'_> {
         let cells = format!("SELECT {CELL_COLUMNS} FROM step_cells WHERE epoch = {{epoch:UInt32}} AND step = {{step:UInt32}}");
         let of_members =
             |key: &str| format!("(indicator, member, {key}) IN (SELECT indicator, member, {key} FROM {STEP_MEMBERS})");
-        let wards = WARDS
-            .replace("<cells>", &cells)
-            .replace("<periods of members>", &of_members("calendar, period"))
-            .replace("<ends of members>", &of_members("end"));
+        let wards = ward_rows(&cells, (&of_members("calendar, period"), &of_members("end")));
         // A state is found for an end, which periods share that are not all touched.
         let is_touched = "(indicator, calendar, period, ward) IN (SELECT indicator, calendar, period, area FROM <touched wards>)";
         self.text(&self.scope.wards_text(&wards, is_touched))
@@ -125,9 +122,13 @@ impl Touched<'_> {
     }
 }
 
-/// What an epoch has touched of a scope, as far as the condition holds: a unit id begins with the letter of its level.
+/// What an epoch has touched of a scope, as far as the condition holds (a unit id begins with the letter of its level), with the
+/// numbers that `summands` has for its texts.
 fn touched(condition: &str) -> String {
-    format!("(SELECT * FROM touched_rows WHERE epoch = {{epoch:UInt32}} AND {OF_SCOPE} AND {condition})")
+    format!(
+        "(SELECT *, sipHash64(concat(calendar, ' ', period)) AS period_number, sipHash64(indicator) AS indicator_number, sipHash64(area) AS area_number
+          FROM touched_rows WHERE epoch = {{epoch:UInt32}} AND {OF_SCOPE} AND {condition})"
+    )
 }
 
 impl Scope {

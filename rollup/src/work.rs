@@ -25,8 +25,6 @@ pub(crate) struct Work<'a> {
     pub(crate) generation: u32,
     /// The reference data.
     pub(crate) reference: &'a Reference,
-    /// The most days that a state is carried.
-    pub(crate) carry_days_max: u32,
     /// Cells recomputed for marks.
     pub(crate) cells: u64,
     /// Rows written, gone ones included.
@@ -39,6 +37,11 @@ pub(crate) fn carry_days_max(reference: &Reference) -> u32 {
 }
 
 impl Work<'_> {
+    /// The most days that a state is carried.
+    pub(crate) fn carry_days_max(&self) -> u32 {
+        carry_days_max(self.reference)
+    }
+
     /// Generation and epoch.
     pub(crate) fn at(&self) -> (u32, u32) {
         (self.generation, self.turn.claim.epoch)
@@ -81,7 +84,7 @@ impl Work<'_> {
 
     /// Computes all rows of these indicators in these periods. What is stored of them must be noted.
     pub(crate) async fn all(&mut self, volumes: &[Volume], periods: &[Period]) -> Result<(), Failure> {
-        for step in row_steps(self.generation, volumes, periods, self.carry_days_max) {
+        for step in row_steps(self.generation, volumes, periods, self.carry_days_max()) {
             self.whole(&step).await?;
         }
         Ok(())
