@@ -1,8 +1,8 @@
--- The cells that a step needs. Most rows need the same days, a few need more: these are read apart. The conditions in indexHint only
+-- The cells that a step needs, but for last states. Most rows need the same days, a few need more: these are read apart. The conditions in indexHint only
 -- find the places to read; the joins take the rows, which is quicker. The words in angle brackets are what cells of the step's kind have.
 INSERT INTO step_cells (epoch, step, <columns>)
 WITH
-    needs AS (SELECT * FROM step_needs WHERE epoch = {epoch:UInt32} AND step = {step:UInt32}),
+    needs AS (SELECT * FROM step_needs WHERE epoch = {epoch:UInt32} AND step = {step:UInt32} AND NOT is_last),
     (SELECT toDate32(quantileExact(0.2)(toInt32(first))) FROM needs) AS usual,
     (SELECT min(first) FROM needs) AS earliest,
     (SELECT max(last) FROM needs) AS latest

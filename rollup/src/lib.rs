@@ -15,6 +15,7 @@ mod health;
 mod watch;
 pub mod metrics;
 pub mod cells;
+mod last_states;
 pub mod claim;
 pub mod completeness;
 pub mod compaction;

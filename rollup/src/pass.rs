@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use chiso_schemas::calendar::Period;
-use chiso_schemas::reference::{Kind, Reference};
+use chiso_schemas::reference::Reference;
 use chiso_schemas::store::{Store, check_schema};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clickhouse::{Client, Row};
@@ -20,7 +20,7 @@ use crate::progress::Progress;
 use crate::reference_change;
 use crate::scope::{Label, kept_periods, label, opened, reached_periods, row_steps, volumes};
 use crate::stored;
-use crate::touched;
+use crate::touched::{self, Family};
 use crate::turn::Turn;
 use crate::work::Work;
 
@@ -134,15 +134,20 @@ async fn changed(work: &mut Work<'_>, waiting: &[Waiting], periods: &[Period]) -
     let mut progress = Progress::new("roll up changes", rounds.len() as u64);
     for round in rounds {
         let batches: Vec<Uuid> = round.iter().map(|waiting| waiting.batch).collect();
-        let touched = |kinds| touched::note(store, work.at(), (&batches, kinds), periods);
+        let note = |family| touched::note(store, work.at(), (&batches, family), periods);
         let cells = async {
             let done = cells::insert_marked(store.write(), work.generation, &batches).execute().await;
             Ok(done.map_err(store.during("recompute cells"))?)
         };
         // Which rows states touch depends on the cells.
-        futures::try_join!(cells, touched([Kind::Flow, Kind::FlowRatio]))?;
-        touched([Kind::Stock, Kind::StockRatio]).await?;
-        work.touched(periods, true).await?;
+        futures::try_join!(cells, note(Family::Flows))?;
+        let states = async {
+            note(Family::States).await?;
+            work.family(Family::States, periods, true).await
+        };
+        let (flows, states) = futures::try_join!(work.family(Family::Flows, periods, true), states)?;
+        work.rows += flows + states;
+        touched::forget(store, claim.epoch).await?;
         claim.still_holds(store).await?;
         marks::retire(store, claim, &batches).await?;
         work.cells += round.iter().map(|waiting| waiting.cells).sum::<u64>();

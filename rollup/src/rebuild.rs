@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cells::CellScope;
 use crate::claim::Claim;
 use crate::failure::Failure;
+use crate::last_states;
 use crate::lead::Beats;
 use crate::pass::{changes, periods_to_keep};
 use crate::progress::Progress;
@@ -54,6 +55,8 @@ pub struct Summary {
     pub done_before: usize,
     /// Cells that no event can have made, and that were removed.
     pub cells_removed: u64,
+    /// Wards whose last states were not those of their cells and were made anew, each counted once an indicator.
+    pub last_states_mended: u64,
     /// Rows written, gone ones included.
     pub rows: u64,
 }
@@ -129,8 +132,8 @@ async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: N
     let is_wanted = |volume: &Volume| selection.indicator.is_empty() || selection.indicator.contains(&volume.indicator);
     let all: Vec<Volume> = volumes(store).await?.into_iter().filter(is_wanted).collect();
     let left: Vec<Volume> = all.iter().filter(|volume| !run.done.contains(&volume.indicator)).cloned().collect();
-    let mut summary =
-        Summary { epoch, generation, indicators: left.len(), done_before: all.len() - left.len(), cells_removed: 0, rows: 0 };
+    let (indicators, done_before) = (left.len(), all.len() - left.len());
+    let mut summary = Summary { epoch, generation, indicators, done_before, cells_removed: 0, last_states_mended: 0, rows: 0 };
     let opened = opened(store).await?;
     let carry_days_max = carry_days_max(&reference);
     let periods: Vec<Period> = periods_to_keep(store, &reference, &opened, today).await?;
@@ -151,6 +154,7 @@ async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: N
             CellScope { generation, indicators: indicators.clone(), days: selection.days(), areas: selection.area.clone() };
         summary.cells_removed += cells.remove_impossible(store).await?;
         work.cells_of(&cells).await?;
+        summary.last_states_mended += last_states::mend(store, &indicators).await?;
         rows(&mut work, &own, &periods, &selection.area).await?;
         summary.rows += work.rows;
         run.note(store, (generation, epoch), &indicators).await?;
@@ -174,7 +178,7 @@ async fn rows(work: &mut Work<'_>, volumes: &[Volume], periods: &[Period], areas
     }
     let indicators: Vec<String> = volumes.iter().map(|volume| volume.indicator.clone()).collect();
     touched::note_areas(work.store, work.at(), (&indicators, areas), periods).await?;
-    work.touched(periods, false).await
+    work.touched(periods).await
 }
 
 /// One run of a rebuild, over all the processes that it may have taken.

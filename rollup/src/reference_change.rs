@@ -95,7 +95,7 @@ pub(crate) async fn follow(work: &mut Work<'_>, last: u32, periods: &[Period]) -
             noted.map_err(store.during("find the rows that changed reference data touch"))?;
         }
     }
-    work.touched(periods, false).await
+    work.touched(periods).await
 }
 
 /// Takes the summands of wards that have moved out of the areas where they lay: their new rows do not replace them.

@@ -17,19 +17,38 @@ use crate::stored;
 /// What steps leave behind, by epoch.
 const NOTES: [&str; 4] = ["touched_rows", "step_members", "step_needs", "step_cells"];
 
-/// Notes the rows of these periods that the marks of the batches touch, of indicators of some kinds.
+/// Indicators that are worked on in steps of their own, beside those of the other family: they read other columns of cells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Family {
+    /// Flows and flow ratios.
+    Flows,
+    /// Stocks and stock ratios.
+    States,
+}
+
+impl Family {
+    /// Its kinds.
+    pub fn kinds(self) -> [Kind; 2] {
+        match self {
+            Self::Flows => [Kind::Flow, Kind::FlowRatio],
+            Self::States => [Kind::Stock, Kind::StockRatio],
+        }
+    }
+}
+
+/// Notes the rows of these periods that the marks of the batches touch, of indicators of a family.
 ///
 /// # Errors
 /// ClickHouse does not answer.
 pub async fn note(
     store: &Store,
     (generation, epoch): (u32, u32),
-    (batches, kinds): (&[Uuid], [Kind; 2]),
+    (batches, family): (&[Uuid], Family),
     periods: &[Period],
 ) -> Result<(), Failure> {
     for periods in periods.chunks(STEP_PERIODS_MAX) {
         let scope = Scope { generation, indicators: Vec::new(), periods: periods.to_vec() };
-        let noted = scope.note_touched(store.write(), epoch, batches, kinds).execute().await;
+        let noted = scope.note_touched(store.write(), epoch, batches, family).execute().await;
         noted.map_err(store.during("find the rows that changed facts touch"))?;
     }
     Ok(())
@@ -97,45 +116,33 @@ struct GroupRow {
     rows: u64,
 }
 
-/// What is noted, in one step.
-pub struct Step {
-    /// Its indicators and periods.
-    pub scope: Scope,
-    /// Whether its indicators have states; else all are flows.
-    pub has_states: bool,
-}
-
-/// The steps that recompute what is noted. Rows of one area, period and indicator are always in one step.
+/// The steps that recompute what is noted of a family. Rows of one area, period and indicator are always in one step.
 ///
 /// # Errors
 /// ClickHouse does not answer.
 pub async fn steps(
     store: &Store,
     (generation, epoch): (u32, u32),
-    reference: &Reference,
+    (reference, family): (&Reference, Family),
     periods: &[Period],
-) -> Result<Vec<Step>, Failure> {
+) -> Result<Vec<Scope>, Failure> {
     let query = store.read().query(
         "SELECT toString(indicator) AS indicator, toString(calendar) AS calendar, toString(period) AS period, toUInt64(count()) AS rows
          FROM touched_rows WHERE epoch = ? GROUP BY indicator, calendar, period ORDER BY indicator, calendar, period",
     );
     let groups = query.bind(epoch).fetch_all::<GroupRow>().await.map_err(store.during("read the touched rows"))?;
+    let is_own = |row: &&GroupRow| reference.indicators.get(&row.indicator).is_some_and(|own| family.kinds().contains(&own.kind));
     let find = |row: &GroupRow| {
         let at = periods.iter().position(|period| period.calendar.as_str() == row.calendar && period.id == row.period);
         at.map(|at| Group { indicator: row.indicator.clone(), period: at, rows: row.rows })
     };
-    let has_states = |group: &Group| reference.indicators.get(&group.indicator).is_some_and(|known| known.kind.is_stock());
-    let (states, flows): (Vec<Group>, Vec<Group>) = groups.iter().filter_map(find).partition(has_states);
-    let steps = |groups: &[Group], has_states: bool| -> Vec<Step> {
-        let scope = |(indicators, own): (Vec<String>, BTreeSet<usize>)| Scope {
-            generation,
-            indicators,
-            periods: own.into_iter().map(|at| periods[at].clone()).collect(),
-        };
-        packed(groups).into_iter().map(|step| Step { scope: scope(step), has_states }).collect()
+    let groups: Vec<Group> = groups.iter().filter(is_own).filter_map(find).collect();
+    let scope = |(indicators, own): (Vec<String>, BTreeSet<usize>)| Scope {
+        generation,
+        indicators,
+        periods: own.into_iter().map(|at| periods[at].clone()).collect(),
     };
-    // Longer ones first.
-    Ok(steps(&states, true).into_iter().chain(steps(&flows, false)).collect())
+    Ok(packed(&groups).into_iter().map(scope).collect())
 }
 
 /// Touched rows of one indicator in one period.

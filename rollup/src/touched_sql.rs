@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::reference_change::UNITS;
 use crate::sql::{OF_SCOPE, STEP_WARDS, Scope, areas, names, rows_of_step, ward_rows};
+use crate::touched::Family;
 
 /// Keys of the rows that marks touch; an `INSERT`.
 const TOUCHED: &str = include_str!("../sql/touched.sql");
@@ -20,6 +21,8 @@ const MEMBERS: &str = include_str!("../sql/members.sql");
 const STEP_NEEDS: &str = include_str!("../sql/step_needs.sql");
 /// These cells; an `INSERT`.
 const STEP_CELLS: &str = include_str!("../sql/step_cells.sql");
+/// Last states instead of cells, where these are enough; an `INSERT`.
+const STEP_LAST_STATES: &str = include_str!("../sql/step_last_states.sql");
 /// Summands of touched rows that are gone; an `INSERT`.
 const SUMMANDS_GONE: &str = include_str!("../sql/summands_gone.sql");
 /// Whether nothing can be gone; a `SELECT`.
@@ -50,13 +53,13 @@ const STEP_MEMBERS: &str = "(SELECT * FROM step_members WHERE epoch = {epoch:UIn
 /// Two steps work at once, so each of their threads has enough to do.
 const ONE_MERGE: (&str, &str) = ("split_intersecting_parts_ranges_into_layers_final", "0");
 
-/// A step of touched rows. All its indicators have states, or none has.
+/// A step of touched rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Touched<'a> {
     /// Indicators and periods.
     pub scope: &'a Scope,
-    /// Whether its indicators have states.
-    pub has_states: bool,
+    /// Family of its indicators.
+    pub family: Family,
     /// Whether marks have touched the rows; else other changes have, and many of them need never have been there.
     pub by_marks: bool,
     /// Epoch that works.
@@ -69,9 +72,12 @@ pub struct Touched<'a> {
 
 impl Touched<'_> {
     /// The queries that compute the ward rows, to be made in this order; the last one leaves them in `summands`.
-    pub fn insert_wards(&self, client: &Client) -> [Query; 4] {
-        let cells = STEP_CELLS.replace("<columns>", if self.has_states { STATE_COLUMNS } else { FLOW_COLUMNS });
-        [self.text(MEMBERS), self.text(STEP_NEEDS), cells, self.summands_text()].map(|text| self.query(client, &text))
+    pub fn insert_wards(&self, client: &Client) -> Vec<Query> {
+        let cells = STEP_CELLS.replace("<columns>", self.columns());
+        let last_states = (self.family == Family::States).then(|| STEP_LAST_STATES.to_owned());
+        let texts =
+            [self.text(MEMBERS), self.text(STEP_NEEDS), cells].into_iter().chain(last_states).chain([self.summands_text()]);
+        texts.map(|text| self.query(client, &text)).collect()
     }
 
     /// Whether all that is touched was computed, so that nothing can be gone.
@@ -89,6 +95,13 @@ impl Touched<'_> {
         let text = self.rows_text(is_whole);
         let query = self.scope.one_block(client, &text, self.version).param("epoch", self.epoch);
         query.with_setting(ONE_MERGE.0, ONE_MERGE.1)
+    }
+
+    fn columns(&self) -> &'static str {
+        match self.family {
+            Family::Flows => FLOW_COLUMNS,
+            Family::States => STATE_COLUMNS,
+        }
     }
 
     fn rows_text(&self, is_whole: bool) -> String {
@@ -132,10 +145,10 @@ fn touched(condition: &str) -> String {
 }
 
 impl Scope {
-    /// Notes the rows of the scope's periods that these marks of indicators of some kinds touch, as work of an epoch.
-    pub fn note_touched(&self, client: &Client, epoch: u32, batches: &[Uuid], kinds: [Kind; 2]) -> Query {
+    /// Notes the rows of the scope's periods that these marks of indicators of a family touch, as work of an epoch.
+    pub fn note_touched(&self, client: &Client, epoch: u32, batches: &[Uuid], family: Family) -> Query {
         let query = self.query(client, &TOUCHED.replace("<scope>", &self.known()));
-        query.param("epoch", epoch).param("batches", names(batches)).param("kinds", kinds.map(Kind::as_str).to_vec())
+        query.param("epoch", epoch).param("batches", names(batches)).param("kinds", family.kinds().map(Kind::as_str).to_vec())
     }
 
     /// Notes the rows of the scope in these areas, below and above them, as work of an epoch.
@@ -158,9 +171,9 @@ mod tests {
     #[test]
     fn a_full_step_is_short_enough_for_the_http_interface() {
         let scope = full_scope();
-        for (has_states, by_marks) in [(false, false), (true, true)] {
-            let step = Touched { scope: &scope, has_states, by_marks, epoch: 1, step: 1, version: 1 };
-            let cells = STEP_CELLS.replace("<columns>", STATE_COLUMNS);
+        for (family, by_marks) in [(Family::Flows, false), (Family::States, true)] {
+            let step = Touched { scope: &scope, family, by_marks, epoch: 1, step: 1, version: 1 };
+            let cells = STEP_CELLS.replace("<columns>", step.columns());
             assert_ready([step.text(MEMBERS), step.text(STEP_NEEDS), cells, step.text(STEP_IS_WHOLE)]);
             assert_ready([step.summands_text(), step.rows_text(false), step.rows_text(true)]);
         }

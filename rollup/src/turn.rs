@@ -1,6 +1,7 @@
 //! The right to work, as it is used: an epoch and its steps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use chiso_schemas::reference::Reference;
 use chiso_schemas::store::{Store, active_generation, active_reference};
@@ -13,7 +14,7 @@ use crate::failure::Failure;
 pub struct Turn {
     /// The epoch.
     pub claim: Claim,
-    step: u32,
+    step: AtomicU32,
     /// How far `complete_through` must move to be worth a record by itself.
     pub(crate) moment_every: TimeDelta,
     /// The reference data of the last pass, with their generation: reading them takes longer than a pass without changes.
@@ -24,7 +25,7 @@ impl Turn {
     /// Begins with an epoch that was just claimed. A pass that finds nothing else records `complete_through` if it has moved
     /// by `moment_every`.
     pub fn new(claim: Claim, moment_every: TimeDelta) -> Self {
-        Self { claim, step: 0, moment_every, known: None }
+        Self { claim, step: AtomicU32::new(0), moment_every, known: None }
     }
 
     /// The reference data in force, and their generation.
@@ -48,9 +49,8 @@ impl Turn {
     ///
     /// # Errors
     /// A later epoch was claimed, or ClickHouse does not answer.
-    pub(crate) async fn next_step(&mut self, store: &Store) -> Result<u32, Failure> {
+    pub(crate) async fn next_step(&self, store: &Store) -> Result<u32, Failure> {
         self.claim.still_holds(store).await?;
-        self.step += 1;
-        Ok(self.step)
+        Ok(self.step.fetch_add(1, Ordering::Relaxed) + 1)
     }
 }

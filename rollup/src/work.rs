@@ -3,19 +3,15 @@
 use chiso_schemas::calendar::Period;
 use chiso_schemas::reference::Reference;
 use chiso_schemas::store::Store;
-use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::cells::CellScope;
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::scope::{Volume, row_steps};
 use crate::sql::Scope;
-use crate::touched::{self, Step};
+use crate::touched::{self, Family};
 use crate::touched_sql::Touched;
 use crate::turn::Turn;
-
-/// Steps of touched rows at once: much of a step is one thread that looks for the places to read.
-const STEPS_AT_ONCE: usize = 2;
 
 /// A turn at work, with what it has done.
 pub(crate) struct Work<'a> {
@@ -53,20 +49,26 @@ impl Work<'_> {
         Ok(done.map_err(self.store.during("recompute cells"))?)
     }
 
-    /// Recomputes the rows of these periods that are noted as touched, by marks or by something else, and forgets the notes.
-    pub(crate) async fn touched(&mut self, periods: &[Period], by_marks: bool) -> Result<(), Failure> {
+    /// Recomputes the rows of these periods that are noted as touched, by something else than marks, and forgets the notes.
+    pub(crate) async fn touched(&mut self, periods: &[Period]) -> Result<(), Failure> {
         if periods.is_empty() {
             return Ok(());
         }
-        let steps = touched::steps(self.store, self.at(), self.reference, periods).await?;
-        let mut numbered = Vec::new();
-        for step in steps {
-            numbered.push((self.turn.next_step(self.store).await?, step));
-        }
-        let (store, claim) = (self.store, self.turn.claim);
-        let written = numbered.iter().map(|(number, step)| write_touched(store, claim, *number, (step, by_marks)));
-        self.rows += stream::iter(written).buffer_unordered(STEPS_AT_ONCE).try_fold(0, async |sum, rows| Ok(sum + rows)).await?;
+        let of = |family| self.family(family, periods, false);
+        let (flows, states) = futures::try_join!(of(Family::Flows), of(Family::States))?;
+        self.rows += flows + states;
         touched::forget(self.store, self.turn.claim.epoch).await
+    }
+
+    /// Recomputes the rows of these periods that are noted as touched, of one family; how many it wrote.
+    pub(crate) async fn family(&self, family: Family, periods: &[Period], by_marks: bool) -> Result<u64, Failure> {
+        let steps = touched::steps(self.store, self.at(), (self.reference, family), periods).await?;
+        let mut rows = 0;
+        for scope in &steps {
+            let number = self.turn.next_step(self.store).await?;
+            rows += write_touched(self.store, self.turn.claim, number, (scope, family, by_marks)).await?;
+        }
+        Ok(rows)
     }
 
     /// Computes all rows of a scope. What is stored of it must be noted.
@@ -92,9 +94,14 @@ impl Work<'_> {
 }
 
 /// Recomputes the touched rows of a step; how many it wrote.
-async fn write_touched(store: &Store, claim: Claim, number: u32, (step, by_marks): (&Step, bool)) -> Result<u64, Failure> {
+async fn write_touched(
+    store: &Store,
+    claim: Claim,
+    number: u32,
+    (scope, family, by_marks): (&Scope, Family, bool),
+) -> Result<u64, Failure> {
     let (epoch, version) = (claim.epoch, claim.version(number));
-    let step = Touched { scope: &step.scope, has_states: step.has_states, by_marks, epoch, step: number, version };
+    let step = Touched { scope, family, by_marks, epoch, step: number, version };
     for query in step.insert_wards(store.write()) {
         query.execute().await.map_err(store.during("compute the rows of wards"))?;
     }

@@ -72,7 +72,8 @@ CREATE TABLE IF NOT EXISTS step_needs
     ward       LowCardinality(String)  COMMENT 'ward code whose cells are needed',
     member     LowCardinality(String)  COMMENT 'ward unit that had the code from first to last',
     first      Date32                  COMMENT 'first day of which a cell can count',
-    last       Date32                  COMMENT 'last one'
+    last       Date32                  COMMENT 'last one',
+    is_last    Bool                    COMMENT 'true: of each series the last state is all that counts'
 )
 ENGINE = MergeTree
 PARTITION BY epoch

@@ -29,6 +29,8 @@ pub(super) struct CellRow {
     percent_values: Vec<i128>,
     percent_versions: Vec<u128>,
     percent_qualified: Vec<bool>,
+    withdrawn_sources: Vec<String>,
+    withdrawn_series: Vec<String>,
     pub(super) seen: u64,
 }
 
@@ -38,14 +40,15 @@ SELECT toString(ward) AS ward_code, toInt32(date) AS day, value, numerator, deno
        arrayMap(s -> toString(s), sources) AS sources, states.source AS state_sources, states.series AS state_series, states.value AS state_values,
        states.numerator AS state_numerators, states.denominator AS state_denominators, states.version AS state_versions,
        states.qualified AS state_qualified, percents.source AS percent_sources, percents.percent AS percent_values,
-       percents.version AS percent_versions, percents.qualified AS percent_qualified, seen
+       percents.version AS percent_versions, percents.qualified AS percent_qualified,
+       withdrawn.source AS withdrawn_sources, withdrawn.series AS withdrawn_series, seen
 FROM cells FINAL
 WHERE indicator = {indicator:String} AND date BETWEEN {first:Date32} AND {last:Date32}
   AND (empty({codes:Array(String)}) OR ward IN {codes:Array(String)})
 ORDER BY ward_code, day";
 
 /// Value, numerator, denominator, version, qualified.
-type State = (i128, i128, i128, u128, bool);
+pub(super) type State = (i128, i128, i128, u128, bool);
 
 /// A cell as the events of its day make it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -57,19 +60,21 @@ pub(super) struct Cell {
     qualified: bool,
     sources: BTreeSet<String>,
     /// By source and series.
-    states: BTreeMap<(String, String), State>,
+    pub(super) states: BTreeMap<(String, String), State>,
     /// By source: percent, version, qualified.
     percents: BTreeMap<String, (i128, u128, bool)>,
+    /// Sources and series of states that were stated and are no more.
+    pub(super) withdrawn: BTreeSet<(String, String)>,
     pub(super) seen: u64,
 }
 
 /// The columns of [`Cell::texts`].
-pub(super) const COLUMNS: [&str; 9] =
-    ["value", "numerator", "denominator", "records", "qualified", "sources", "states", "percents", "seen"];
+pub(super) const COLUMNS: [&str; 10] =
+    ["value", "numerator", "denominator", "records", "qualified", "sources", "states", "percents", "withdrawn", "seen"];
 
 impl Cell {
     /// The columns as text.
-    pub(super) fn texts(&self) -> [String; 9] {
+    pub(super) fn texts(&self) -> [String; 10] {
         let number = |micros: i128| Amount::from_micros(micros).to_string();
         [
             number(self.value),
@@ -93,6 +98,7 @@ impl Cell {
                 })
                 .collect::<Vec<_>>()
                 .join("; "),
+            self.withdrawn.iter().map(|(source, series)| format!("{source} {series}")).collect::<Vec<_>>().join("; "),
             self.seen.to_string(),
         ]
     }
@@ -118,6 +124,7 @@ impl From<CellRow> for Cell {
             sources: row.sources.iter().cloned().collect(),
             states: (0..row.state_sources.len()).map(state).collect(),
             percents: (0..row.percent_sources.len()).map(percent).collect(),
+            withdrawn: row.withdrawn_sources.iter().cloned().zip(row.withdrawn_series.iter().cloned()).collect(),
             seen: row.seen,
         }
     }
@@ -148,5 +155,16 @@ impl Cell {
             self.qualified |= last.qualified;
             self.sources.insert(last.source.clone());
         }
+    }
+    /// Takes note of an earlier statement of a record, so that a state that is not stated any more is known to be withdrawn.
+    pub(super) fn note_earlier(&mut self, earlier: &Statement) {
+        self.withdrawn.insert((earlier.source.clone(), earlier.series.clone()));
+    }
+
+    /// The cell when all statements are known.
+    pub(super) fn ended(mut self) -> Self {
+        let Self { states, withdrawn, .. } = &mut self;
+        withdrawn.retain(|key| !states.contains_key(key));
+        self
     }
 }

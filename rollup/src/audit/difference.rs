@@ -10,7 +10,7 @@ pub(super) const WHOLE_ROW: &str = "row";
 /// One difference.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 pub struct Difference {
-    /// The table that is wrong: `rollup_rows`, `summands`, `cells`, or one of the reference tables.
+    /// The table that is wrong: `rollup_rows`, `summands`, `cells`, `last_states`, or one of the reference tables.
     pub table: &'static str,
     /// Which row of it.
     pub key: String,

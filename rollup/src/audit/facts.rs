@@ -1,4 +1,4 @@
-//! The events of one indicator, as effective facts by unit, and compared with the table `cells` on the way.
+//! The events of one indicator, as effective facts by unit, and compared with the tables `cells` and `last_states` on the way.
 //!
 //! Both are read in the order of ward code and day, so memory holds the facts of a slice and one cell at a time.
 
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::cells::{CELLS, COLUMNS, Cell, CellRow};
 use super::difference::{Difference, columns};
 use super::figures::{ByUnit, Fact, Measure};
+use super::last_states::LastStates;
 use super::slice::Slice;
 use crate::failure::Failure;
 
@@ -49,7 +50,7 @@ pub(super) type Spot = (String, i32);
 pub(super) struct Read {
     pub(super) facts: ByUnit,
     pub(super) cells: u64,
-    /// Where `cells` differs.
+    /// Where `cells` and `last_states` differ.
     pub(super) differences: Vec<(Spot, Difference)>,
 }
 
@@ -68,13 +69,18 @@ pub(super) async fn read(store: &Store, reference: &Reference, slice: &Slice<'_>
         cell: Cell::default(),
         stored: Stored { cursor: stored, next: None, is_over: false },
         series: HashMap::new(),
+        last_states: LastStates::default(),
         read: Read::default(),
     };
     while let Some(row) = events.next().await.map_err(store.during(doing))? {
         reading.event(&row).await?;
     }
     reading.end().await?;
-    let Reading { mut read, .. } = reading;
+    let Reading { mut read, last_states, .. } = reading;
+    if slice.indicator.kind.is_stock() {
+        let own = |(spot, _): &(Spot, Difference)| is_own(reference, slice, spot);
+        read.differences.extend(last_states.compare(store, slice).await?.into_iter().filter(own));
+    }
     for facts in read.facts.values_mut() {
         facts.sort_by_key(|fact| (fact.date, fact.version));
     }
@@ -93,6 +99,13 @@ pub(super) struct Statement {
     pub(super) series: String,
 }
 
+impl Statement {
+    /// Whether a stock would have it as a state.
+    fn is_state(&self) -> bool {
+        !self.retracted && self.numbers[3].is_none()
+    }
+}
+
 struct Stored {
     cursor: RowCursor<CellRow>,
     next: Option<CellRow>,
@@ -108,6 +121,7 @@ struct Reading<'a> {
     cell: Cell,
     stored: Stored,
     series: HashMap<String, u32>,
+    last_states: LastStates,
     read: Read,
 }
 
@@ -119,6 +133,9 @@ impl Reading<'_> {
         }
         match &mut self.last {
             Some(last) if last.source == row.source_id && last.record == row.record => {
+                if self.slice.indicator.kind.is_stock() && last.is_state() {
+                    self.cell.note_earlier(last);
+                }
                 // A copy that no merge has removed yet is no other event.
                 self.cell.seen += u64::from(last.version != row.version);
                 last.version = row.version;
@@ -171,13 +188,14 @@ impl Reading<'_> {
     async fn end_cell(&mut self) -> Result<(), Failure> {
         self.end_record();
         let Some(at) = self.at.take() else { return Ok(()) };
-        let proven = std::mem::take(&mut self.cell);
+        let proven = std::mem::take(&mut self.cell).ended();
         self.superfluous_before(Some(&at)).await?;
         let stored = self.stored.next.take_if(|row| (&row.ward_code, row.day) == (&at.0, at.1)).map(Cell::from);
-        if !self.is_own(&at) {
+        if !is_own(self.reference, self.slice, &at) {
             return Ok(());
         }
         self.read.cells += 1;
+        self.last_states.add(&at, &proven);
         let key = self.key(&at);
         match stored {
             None => {
@@ -209,7 +227,7 @@ impl Reading<'_> {
             let before = |row: &mut CellRow| place.is_none_or(|(ward, day)| (&row.ward_code, row.day) < (ward, *day));
             let Some(row) = self.stored.next.take_if(before) else { return Ok(()) };
             let at = (row.ward_code.clone(), row.day);
-            if !self.is_own(&at) {
+            if !is_own(self.reference, self.slice, &at) {
                 continue;
             }
             let text = format!("{} events", row.seen);
@@ -217,14 +235,14 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether the cell is compared in this slice: a code that was given anew may belong to two.
-    fn is_own(&self, (ward, day): &Spot) -> bool {
-        let unit = self.reference.units.ward_at(ward, NaiveDate::from_epoch_days(*day).unwrap_or_default());
-        unit.is_none_or(|unit| self.slice.holds(unit))
-    }
-
     fn key(&self, (ward, day): &Spot) -> String {
         let day = NaiveDate::from_epoch_days(*day).unwrap_or_default();
         format!("{} {ward} {day}", self.slice.indicator.code)
     }
+}
+
+/// Whether a cell is compared in this slice: a code that was given anew may belong to two.
+fn is_own(reference: &Reference, slice: &Slice<'_>, (ward, day): &Spot) -> bool {
+    let unit = reference.units.ward_at(ward, NaiveDate::from_epoch_days(*day).unwrap_or_default());
+    unit.is_none_or(|unit| slice.holds(unit))
 }

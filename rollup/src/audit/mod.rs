@@ -11,6 +11,7 @@ mod difference;
 mod facts;
 mod figures;
 mod flight;
+mod last_states;
 mod lineage;
 mod nightly;
 mod plan;
@@ -163,7 +164,8 @@ impl Audit<'_> {
 
     /// Rows and cells of indicators that are in no catalogue.
     async fn unknown_indicators(&mut self) -> Result<(), Failure> {
-        for (table, filter) in [("rollup_rows", "NOT gone"), ("summands", "NOT gone"), ("cells", "true")] {
+        for (table, filter) in [("rollup_rows", "NOT gone"), ("summands", "NOT gone"), ("cells", "true"), ("last_states", "true")]
+        {
             let sql = format!(
                 "SELECT toString(indicator) AS code, toUInt64(count()) AS events FROM {table} FINAL WHERE {filter} AND indicator NOT IN
                      (SELECT code FROM reference_indicators WHERE generation = {{generation:UInt32}})

@@ -122,9 +122,15 @@ fn an_error_planted_in_cells_events_marks_or_reference_tables_is_found() {
     world.sql("INSERT INTO cells SELECT * REPLACE ('00302' AS ward) FROM cells FINAL WHERE indicator = 'bts-stations'");
     assert!(differences(&world, &[]).contains(&"cells | bts-stations 00302 2025-08-20 | row | absent | 1 events".to_owned()));
     world.sql("TRUNCATE TABLE cells");
+    world.sql("TRUNCATE TABLE last_states");
+    let last = "last_states | bts-stations 00303 urn:vn:one-stop {'operator':'x'}";
     assert_eq!(
         differences(&world, &[]),
-        ["cells | bts-stations 00303 2025-08-20 | row | 1 events | absent", &format!("{cell} | row | 1 events | absent")]
+        [
+            "cells | bts-stations 00303 2025-08-20 | row | 1 events | absent",
+            &format!("{cell} | row | 1 events | absent"),
+            &format!("{last} | row | 2025-08-20 | absent")
+        ]
     );
 
     // An event that is stored, covered by the ledger, and has no mark.
@@ -164,6 +170,44 @@ fn an_error_planted_in_cells_events_marks_or_reference_tables_is_found() {
         let found = differences(&world, &["--sample", "0"]);
         assert!(found.iter().any(|line| line.starts_with(table)), "{table}: {found:?}");
     }
+}
+
+#[test]
+fn an_error_planted_in_last_states_is_found_and_a_rebuild_mends_it() {
+    let state = |id: &str, date: &str, value: u32| {
+        fact(id, "bts-stations", "00303", date, json!({ "value": value, "dimensions": { "operator": "x" } }))
+    };
+    let world = small_world_with("audit_last", &[state("a", "2025-05-20", 3), state("b", "2025-08-20", 4)]);
+    let rebuild = || world.rollup(&["rebuild", "--today", TODAY]).ok();
+    let last = "last_states | bts-stations 00303 urn:vn:one-stop {'operator':'x'}";
+    let plant = |change: &str| world.sql(&format!("INSERT INTO last_states SELECT * REPLACE ({change}) FROM last_states FINAL"));
+    clean(&world);
+
+    // A number, an earlier day after the last one was lost, a later day, another ward, and none at all.
+    plant("value + 1 AS value");
+    let found = differences(&world, &[]);
+    assert!(found.len() == 1 && found[0].starts_with(&format!("{last} | state | 4 0/0 version ")), "{found:?}");
+    assert!(differences(&world, &["--period", "2025-M09", "--calendar", "civil"]).len() == 1);
+    rebuild();
+    clean(&world);
+    world.sql("TRUNCATE TABLE last_states");
+    world.sql("INSERT INTO cells SELECT * FROM cells FINAL WHERE date = toDate32('2025-05-20')");
+    assert!(differences(&world, &[]).contains(&format!("{last} | date | 2025-08-20 | 2025-05-20")));
+    rebuild();
+    clean(&world);
+    plant("addDays(date, 9) AS date");
+    assert_eq!(differences(&world, &[]), [format!("{last} | date | 2025-08-20 | 2025-08-29")]);
+    rebuild();
+    clean(&world);
+    plant("'00302' AS ward");
+    let superfluous = "last_states | bts-stations 00302 urn:vn:one-stop {'operator':'x'} | row | absent | 2025-08-20";
+    assert_eq!(differences(&world, &[]), [superfluous]);
+    rebuild();
+    clean(&world);
+    world.sql("TRUNCATE TABLE last_states");
+    assert_eq!(differences(&world, &[]), [format!("{last} | row | 2025-08-20 | absent")]);
+    rebuild();
+    clean(&world);
 }
 
 #[test]

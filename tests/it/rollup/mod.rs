@@ -21,6 +21,7 @@ mod reports_due;
 mod schedulers;
 mod schema;
 mod sheets;
+mod states;
 mod sweep;
 
 use serde_json::{Value, json};

@@ -67,6 +67,8 @@ fn whatever_stands_in_the_tables_is_made_right() {
     let summary = summary(rebuild(&world, &[]));
     assert_eq!(views(&world), right);
     assert!(summary["cells_removed"].as_u64().unwrap() > 0, "{summary}");
+    assert!(summary["last_states_mended"].as_u64().unwrap() > 0, "{summary}");
+    world.rollup(&["audit", "--today", TODAY]).ok();
     assert_ne!(world.number(cells), spoiled);
     // Computed on demand from the cells, so these are right, too.
     let ranges = ["2025-06-20..2025-10-10", "2025-05-05"];

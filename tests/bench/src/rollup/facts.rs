@@ -73,7 +73,7 @@ impl Stock {
     /// # Errors
     /// ClickHouse fails.
     pub fn merge(&self, server: &Server) -> Result<()> {
-        for table in ["event_log", "cells", "summands", "rollup_rows"] {
+        for table in ["event_log", "cells", "last_states", "summands", "rollup_rows"] {
             server.sql(&self.database, &format!("OPTIMIZE TABLE {table} FINAL"))?;
         }
         server.sql(&self.database, "CREATE TABLE bench_stored (facts UInt64) ENGINE = MergeTree ORDER BY facts")?;
