@@ -11,6 +11,7 @@ WITH
                max(version) AS version,
                -- Series of states, of all versions.
                groupUniqArrayIf(toString(dimensions), NOT retracted AND percent IS NULL AND indicator IN (SELECT code FROM with_states)) AS stated,
+               max(NOT retracted AND percent IS NOT NULL) AS had_percent,
                length(arrayDistinct(groupArray(version))) AS seen
         FROM event_log
         WHERE <events>
@@ -18,7 +19,7 @@ WITH
     ),
     facts AS
     (
-        SELECT indicator, ward, date, source, version, seen, stated,
+        SELECT indicator, ward, date, source, version, seen, stated, had_percent,
                multiIf(fact.5, 'retracted', fact.4 IS NOT NULL, 'percent', kind IN ('stock', 'stock_ratio'), 'state', 'flow') AS class,
                if(class = 'state', fact.7, '') AS series,
                ifNull(fact.1, 0) AS value, ifNull(fact.2, 0) AS numerator, ifNull(fact.3, 0) AS denominator, ifNull(fact.4, 0) AS percent,
@@ -30,7 +31,7 @@ SELECT indicator, ward, date, value, numerator, denominator, records, qualified,
        arraySort(arrayFilter((s, n) -> n = 1, all_states, arrayEnumerateUniq(all_states.1, all_states.2))) AS states,
        arraySort(arrayFilter((p, n) -> n = 1, all_percents, arrayEnumerateUniq(all_percents.1))) AS percents,
        arraySort(arrayFilter(k -> NOT has(arrayMap(s -> (s.1, s.2), all_states), k), arrayDistinct(arrayFlatten(all_stated)))) AS withdrawn,
-       seen
+       had_percent, seen
 FROM
 (
     SELECT indicator, ward, date,
@@ -45,6 +46,7 @@ FROM
            arrayReverseSort(p -> p.3, groupArrayIf(tuple(source, percent, version, facts.qualified), class = 'percent')) AS all_percents,
            -- What has one version alone is effective, unless it is a retraction.
            groupArrayIf(arrayMap(s -> (toString(source), s), stated), facts.seen > 1) AS all_stated,
+           max(facts.had_percent) AS had_percent,
            sum(facts.seen) AS seen
     FROM facts
     GROUP BY indicator, ward, date

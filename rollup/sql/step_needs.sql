@@ -12,9 +12,10 @@ WITH
         INNER JOIN wards ON members.member = wards.unit_id
         GROUP BY indicator, ward, member
     ),
+    -- Rows that no merge has removed yet are of earlier days, or withdrawn for a time: they only make more days be read.
     known AS
     (
-        SELECT indicator, ward, date, is_withdrawn, true AS is_known FROM last_states FINAL
+        SELECT indicator, ward, date, is_withdrawn, true AS is_known FROM last_states
         WHERE indexHint((indicator, ward) IN (SELECT indicator, ward FROM needs))
     )
 SELECT {epoch:UInt32}, {step:UInt32}, indicator, ward, member, any(first_day), any(last_day),

@@ -24,33 +24,30 @@ WITH
         SELECT indicator, ward, date, last_day FROM touched_cells
         WHERE carry > 0 AND date <= (SELECT max(end) FROM periods WHERE end < (SELECT max(date) FROM marked))
     ),
-    -- All that was ever stated in the cell, also what is withdrawn or replaced by now.
-    stated AS
+    -- All days of their wards: what is stated there, what was stated once and is withdrawn, and whether a percent ever was.
+    histories AS
     (
-        SELECT DISTINCT indicator, ward, date, source, toString(dimensions) AS series, percent IS NOT NULL AS is_percent
-        FROM event_log
-        WHERE (date, indicator, ward) IN (SELECT date, indicator, ward FROM late) AND NOT retracted
-    ),
-    later AS
-    (
-        SELECT indicator, ward, date AS day, state.source AS source, state.series AS series
-        FROM (SELECT indicator, ward, date, states FROM cells FINAL WHERE (indicator, ward) IN (SELECT indicator, ward FROM late)) AS own
-        ARRAY JOIN states AS state
+        SELECT indicator, ward,
+               groupArray(tuple(date, arrayMap(s -> (s.1, s.2), states), withdrawn, had_percent)) AS days
+        FROM (SELECT * FROM cells FINAL WHERE indexHint((indicator, ward) IN (SELECT indicator, ward FROM late))) AS read
+        INNER JOIN (SELECT DISTINCT indicator, ward FROM late) AS asked USING (indicator, ward)
+        GROUP BY indicator, ward
     ),
     superseded AS
     (
-        SELECT indicator, ward, date, true AS is_known, max(is_percent) AS has_percent,
-               max(multiIf(is_percent, date, day > date AND day <= last_day, day, toDate32('2299-12-31'))) AS until
+        SELECT indicator, ward, date, true AS is_known, own.4 AS has_percent,
+               arrayMax(arrayPushBack(
+                   arrayMap(
+                       s -> arrayMin(arrayPushBack(arrayMap(d -> d.1, arrayFilter(d -> has(d.2, s), later)), toDate32('2299-12-31'))),
+                       series),
+                   date)) AS until
         FROM
         (
-            SELECT stated.indicator AS indicator, stated.ward AS ward, stated.date AS date, is_percent, day
-            FROM stated
-            ASOF LEFT JOIN later
-                ON stated.indicator = later.indicator AND stated.ward = later.ward AND stated.source = later.source
-                AND stated.series = later.series AND stated.date < later.day
-        ) AS found
-        INNER JOIN late USING (indicator, ward, date)
-        GROUP BY indicator, ward, date
+            SELECT indicator, ward, date, arrayFirst(d -> d.1 = date, days) AS own, arrayConcat(own.2, own.3) AS series,
+                   arrayFilter(d -> d.1 > date AND d.1 <= last_day, days) AS later
+            FROM late INNER JOIN histories USING (indicator, ward)
+        )
+        WHERE notEmpty(series) OR has_percent
     ),
     changes AS
     (

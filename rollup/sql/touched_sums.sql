@@ -5,16 +5,16 @@ SELECT calendar, period, indicator, area AS within, reporting, percent_only, val
        source_set, carried, approximate
 FROM
 (
-    SELECT period_number, indicator_number, within_number, <sums>
+    SELECT period_number, area_number, <sums>
     FROM summands FINAL
-    WHERE indexHint((period_number, indicator_number, within_number) IN (SELECT period_number, indicator_number, area_number FROM <touched areas>))
+    WHERE indexHint((period_number, area_number) IN (SELECT period_number, area_number FROM <touched areas>))
       AND NOT gone
-    GROUP BY period_number, indicator_number, within_number
+    GROUP BY period_number, area_number
 ) AS sums
 INNER JOIN
 (
-    SELECT DISTINCT calendar, period, indicator, area, period_number, indicator_number, area_number AS within_number FROM <touched areas>
-) AS asked USING (period_number, indicator_number, within_number)
+    SELECT DISTINCT calendar, period, indicator, area, period_number, area_number FROM <touched areas>
+) AS asked USING (period_number, area_number)
 UNION ALL
 SELECT calendar, period, indicator, within, toUInt64(wards_reporting), toUInt64(wards_percent_only),
        ifNull(value, 0), ifNull(numerator, 0), ifNull(denominator, 0), if(wards_reporting > 0, records, 0), wards_reporting > 0 AND qualified,

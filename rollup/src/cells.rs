@@ -1,6 +1,6 @@
 //! Cells: the effective facts of an indicator, ward code and day, recomputed whole from the events.
 
-use chiso_schemas::reference::{FIRST_DAY, LAST_DAY};
+use chiso_schemas::reference::{FIRST_DAY, Kind, LAST_DAY};
 use chiso_schemas::store::Store;
 use chrono::NaiveDate;
 use clickhouse::Client;
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::failure::Failure;
 use crate::sql::{names, with_settings};
+use crate::touched::Family;
 
 /// Cells, from the events; an `INSERT`.
 const CELLS: &str = include_str!("../sql/cells.sql");
@@ -22,12 +23,15 @@ LEFT JOIN (SELECT indicator, ward, date, count() AS stored FROM event_log WHERE 
     USING (indicator, ward, date)
 WHERE seen > stored OR stored = 0";
 
-/// Recomputes the cells that the marks of these batches name.
-pub fn insert_marked(client: &Client, generation: u32, batches: &[Uuid]) -> Query {
-    let marked = "(date, indicator, ward) IN (SELECT date, indicator, ward FROM marks WHERE batch IN {batches:Array(UUID)})";
+/// Recomputes the cells that the marks of these batches name, of indicators of a family.
+pub fn insert_marked(client: &Client, generation: u32, (batches, family): (&[Uuid], Family)) -> Query {
+    let marked = "(date, indicator, ward) IN
+        (SELECT date, indicator, ward FROM marks
+         WHERE batch IN {batches:Array(UUID)} AND indicator IN (SELECT code FROM catalogue WHERE kind IN {kinds:Array(String)}))";
     with_settings(client.query_raw(&CELLS.replace("<events>", marked)))
         .param("generation", generation)
         .param("batches", names(batches))
+        .param("kinds", family.kinds().map(Kind::as_str).to_vec())
 }
 
 /// Which cells are recomputed though nothing has marked them.

@@ -134,18 +134,8 @@ async fn changed(work: &mut Work<'_>, waiting: &[Waiting], periods: &[Period]) -
     let mut progress = Progress::new("roll up changes", rounds.len() as u64);
     for round in rounds {
         let batches: Vec<Uuid> = round.iter().map(|waiting| waiting.batch).collect();
-        let note = |family| touched::note(store, work.at(), (&batches, family), periods);
-        let cells = async {
-            let done = cells::insert_marked(store.write(), work.generation, &batches).execute().await;
-            Ok(done.map_err(store.during("recompute cells"))?)
-        };
-        // Which rows states touch depends on the cells.
-        futures::try_join!(cells, note(Family::Flows))?;
-        let states = async {
-            note(Family::States).await?;
-            work.family(Family::States, periods, true).await
-        };
-        let (flows, states) = futures::try_join!(work.family(Family::Flows, periods, true), states)?;
+        let of = |family| follow(work, &batches, family, periods);
+        let (flows, states) = futures::try_join!(of(Family::Flows), of(Family::States))?;
         work.rows += flows + states;
         touched::forget(store, claim.epoch).await?;
         claim.still_holds(store).await?;
@@ -154,6 +144,16 @@ async fn changed(work: &mut Work<'_>, waiting: &[Waiting], periods: &[Period]) -
         progress.step();
     }
     Ok(())
+}
+
+/// Recomputes the cells of the batches, and in these periods the rows that they touch, of one family; how many rows it wrote.
+async fn follow(work: &Work<'_>, batches: &[Uuid], family: Family, periods: &[Period]) -> Result<u64, Failure> {
+    let store = work.store;
+    let done = cells::insert_marked(store.write(), work.generation, (batches, family)).execute().await;
+    done.map_err(store.during("recompute cells"))?;
+    // Which rows states touch depends on the cells.
+    touched::note(store, work.at(), (batches, family), periods).await?;
+    work.family(family, periods, true).await
 }
 
 /// Computes these periods as a whole.

@@ -103,7 +103,7 @@ impl Scope {
              FROM summands FINAL
              WHERE NOT gone AND version < {{version:UInt64}} AND {OF_SCOPE}
                AND period_number IN (SELECT period_number FROM periods)
-               AND indicator_number IN (SELECT sipHash64(arrayJoin({{indicators:Array(String)}})))",
+               AND intDiv(area_number, 68719476736) IN (SELECT sipHash64(arrayJoin({{indicators:Array(String)}})) % 268435456)",
             self.known()
         )
     }

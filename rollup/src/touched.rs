@@ -77,9 +77,7 @@ pub async fn note_areas(
 /// # Errors
 /// ClickHouse does not answer.
 pub async fn forget(store: &Store, epoch: u32) -> Result<(), Failure> {
-    for table in NOTES {
-        drop_epoch(store, table, epoch).await?;
-    }
+    futures::future::try_join_all(NOTES.map(|table| drop_epoch(store, table, epoch))).await?;
     Ok(())
 }
 

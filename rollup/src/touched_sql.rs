@@ -36,8 +36,8 @@ const MAYBE_GONE: &str = include_str!("../sql/maybe_gone.sql");
 /// All of them; a table.
 const MARKED_GONE: &str = include_str!("../sql/marked_gone.sql");
 /// That a touched ward, as `touched` and `chains` name it, has a summand.
-const IS_STORED: &str = "(period_number, indicator_number, areas[2], area) IN
-    (SELECT period_number, indicator_number, within, ward FROM summands FINAL
+const IS_STORED: &str = "(period_number, indicator, areas[2], area) IN
+    (SELECT period_number, indicator, within, ward FROM summands FINAL
      WHERE NOT gone AND indicator IN {indicators:Array(String)} AND period_number IN (SELECT period_number FROM periods))";
 /// Areas above the wards of a step; a `SELECT`.
 const AREAS_ABOVE: &str = include_str!("../sql/areas_above.sql");
@@ -139,7 +139,8 @@ impl Touched<'_> {
 /// numbers that `summands` has for its texts.
 fn touched(condition: &str) -> String {
     format!(
-        "(SELECT *, sipHash64(concat(calendar, ' ', period)) AS period_number, sipHash64(indicator) AS indicator_number, sipHash64(area) AS area_number
+        "(SELECT *, sipHash64(concat(calendar, ' ', period)) AS period_number,
+                 bitOr(bitShiftLeft(sipHash64(indicator), 36), sipHash64(area) % 68719476736) AS area_number
           FROM touched_rows WHERE epoch = {{epoch:UInt32}} AND {OF_SCOPE} AND {condition})"
     )
 }

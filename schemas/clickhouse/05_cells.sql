@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS cells
                              version UInt128, qualified Bool)) COMMENT 'stock and stock ratio: the greatest version of each source and series',
     percents     Array(Tuple(source String, percent Decimal(38, 6), version UInt128, qualified Bool)) COMMENT 'percent-only: the greatest version of each source',
     withdrawn    Array(Tuple(source String, series String)) COMMENT 'stock and stock ratio: what was stated once and is no more',
+    had_percent  Bool                    COMMENT 'a percent was stated once',
     seen         UInt64                  COMMENT 'distinct accepted events of the cell'
 )
 ENGINE = ReplacingMergeTree(seen)

@@ -31,6 +31,7 @@ pub(super) struct CellRow {
     percent_qualified: Vec<bool>,
     withdrawn_sources: Vec<String>,
     withdrawn_series: Vec<String>,
+    had_percent: bool,
     pub(super) seen: u64,
 }
 
@@ -41,7 +42,7 @@ SELECT toString(ward) AS ward_code, toInt32(date) AS day, value, numerator, deno
        states.numerator AS state_numerators, states.denominator AS state_denominators, states.version AS state_versions,
        states.qualified AS state_qualified, percents.source AS percent_sources, percents.percent AS percent_values,
        percents.version AS percent_versions, percents.qualified AS percent_qualified,
-       withdrawn.source AS withdrawn_sources, withdrawn.series AS withdrawn_series, seen
+       withdrawn.source AS withdrawn_sources, withdrawn.series AS withdrawn_series, had_percent, seen
 FROM cells FINAL
 WHERE indicator = {indicator:String} AND date BETWEEN {first:Date32} AND {last:Date32}
   AND (empty({codes:Array(String)}) OR ward IN {codes:Array(String)})
@@ -65,16 +66,29 @@ pub(super) struct Cell {
     percents: BTreeMap<String, (i128, u128, bool)>,
     /// Sources and series of states that were stated and are no more.
     pub(super) withdrawn: BTreeSet<(String, String)>,
+    /// A percent was stated once.
+    had_percent: bool,
     pub(super) seen: u64,
 }
 
 /// The columns of [`Cell::texts`].
-pub(super) const COLUMNS: [&str; 10] =
-    ["value", "numerator", "denominator", "records", "qualified", "sources", "states", "percents", "withdrawn", "seen"];
+pub(super) const COLUMNS: [&str; 11] = [
+    "value",
+    "numerator",
+    "denominator",
+    "records",
+    "qualified",
+    "sources",
+    "states",
+    "percents",
+    "withdrawn",
+    "had_percent",
+    "seen",
+];
 
 impl Cell {
     /// The columns as text.
-    pub(super) fn texts(&self) -> [String; 10] {
+    pub(super) fn texts(&self) -> [String; 11] {
         let number = |micros: i128| Amount::from_micros(micros).to_string();
         [
             number(self.value),
@@ -99,6 +113,7 @@ impl Cell {
                 .collect::<Vec<_>>()
                 .join("; "),
             self.withdrawn.iter().map(|(source, series)| format!("{source} {series}")).collect::<Vec<_>>().join("; "),
+            self.had_percent.to_string(),
             self.seen.to_string(),
         ]
     }
@@ -125,6 +140,7 @@ impl From<CellRow> for Cell {
             states: (0..row.state_sources.len()).map(state).collect(),
             percents: (0..row.percent_sources.len()).map(percent).collect(),
             withdrawn: row.withdrawn_sources.iter().cloned().zip(row.withdrawn_series.iter().cloned()).collect(),
+            had_percent: row.had_percent,
             seen: row.seen,
         }
     }
@@ -137,6 +153,7 @@ impl Cell {
         let (value, numerator, denominator) =
             (value.unwrap_or_default(), numerator.unwrap_or_default(), denominator.unwrap_or_default());
         if let Some(percent) = percent {
+            self.had_percent = true;
             let known = self.percents.entry(last.source.clone()).or_insert((percent, last.version, last.qualified));
             if last.version > known.1 {
                 *known = (percent, last.version, last.qualified);
@@ -156,9 +173,13 @@ impl Cell {
             self.sources.insert(last.source.clone());
         }
     }
-    /// Takes note of an earlier statement of a record, so that a state that is not stated any more is known to be withdrawn.
-    pub(super) fn note_earlier(&mut self, earlier: &Statement) {
-        self.withdrawn.insert((earlier.source.clone(), earlier.series.clone()));
+    /// Takes note of an earlier statement of a record that was no retraction: what is not stated any more is known to be withdrawn.
+    pub(super) fn note_earlier(&mut self, earlier: &Statement, is_stock: bool) {
+        if earlier.numbers[3].is_some() {
+            self.had_percent = true;
+        } else if is_stock {
+            self.withdrawn.insert((earlier.source.clone(), earlier.series.clone()));
+        }
     }
 
     /// The cell when all statements are known.

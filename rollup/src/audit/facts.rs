@@ -99,13 +99,6 @@ pub(super) struct Statement {
     pub(super) series: String,
 }
 
-impl Statement {
-    /// Whether a stock would have it as a state.
-    fn is_state(&self) -> bool {
-        !self.retracted && self.numbers[3].is_none()
-    }
-}
-
 struct Stored {
     cursor: RowCursor<CellRow>,
     next: Option<CellRow>,
@@ -133,8 +126,8 @@ impl Reading<'_> {
         }
         match &mut self.last {
             Some(last) if last.source == row.source_id && last.record == row.record => {
-                if self.slice.indicator.kind.is_stock() && last.is_state() {
-                    self.cell.note_earlier(last);
+                if !last.retracted {
+                    self.cell.note_earlier(last, self.slice.indicator.kind.is_stock());
                 }
                 // A copy that no merge has removed yet is no other event.
                 self.cell.seen += u64::from(last.version != row.version);

@@ -9,17 +9,21 @@ const SHARED: &str = "
 SELECT arrayStringConcat(groupArray(text), ' and ')
 FROM
 (
-    SELECT DISTINCT 'indicators' AS kind, toString(code) AS text FROM reference_indicators WHERE generation = {generation:UInt32}
+    SELECT DISTINCT 'indicators' AS kind, toString(code) AS text, sipHash64(text) % 268435456 AS number FROM reference_indicators WHERE generation = {generation:UInt32}
     UNION ALL
-    SELECT DISTINCT 'areas', toString(area_id) FROM reference_areas WHERE generation = {generation:UInt32}
+    SELECT DISTINCT 'areas', toString(area_id) AS text, sipHash64(text) % 68719476736 FROM reference_areas
+    WHERE generation = {generation:UInt32} AND level != 'ward'
+    UNION ALL
+    SELECT DISTINCT 'wards', toString(area_id) AS text, sipHash64(text) FROM reference_areas WHERE generation = {generation:UInt32} AND level = 'ward'
     UNION ALL
     SELECT 'periods', concat(arrayJoin(['civil', 'legal']), ' ', toString(arrayJoin(range(1900, 2300))), '-',
-           arrayJoin(arrayConcat(arrayMap(n -> concat('M', leftPad(toString(n), 2, '0')), range(1, 13)), ['Q1', 'Q2', 'Q3', 'Q4', 'H1', 'H2', '9M', 'Y'])))
+           arrayJoin(arrayConcat(arrayMap(n -> concat('M', leftPad(toString(n), 2, '0')), range(1, 13)), ['Q1', 'Q2', 'Q3', 'Q4', 'H1', 'H2', '9M', 'Y']))) AS text,
+           sipHash64(text)
 )
-GROUP BY kind, sipHash64(text) HAVING count() > 1";
+GROUP BY kind, number HAVING count() > 1";
 
 /// Refuses a generation that is loaded and not activated if two of its texts share a number. Among so few texts chance does
-/// that once in a billion countries; figures of two areas would be added up as one.
+/// that once in some ten thousand catalogues; figures of two areas would be added up as one.
 ///
 /// # Errors
 /// Two texts share a number, or ClickHouse does not answer.

@@ -68,3 +68,21 @@ fn missing_files_are_all_named() {
     let complaint = world.migrate_from(&broken.path().join("elsewhere")).fails(2);
     assert!(complaint.contains("elsewhere"), "{complaint}");
 }
+
+#[test]
+fn indicators_whose_codes_share_a_number_are_refused() {
+    let world = small_world_with("shared_numbers", &[]);
+    let shared = "SELECT arrayStringConcat(arraySlice(arraySort(groupArray(code)), 1, 2), ' ')
+                  FROM (SELECT concat('registered-', toString(number)) AS code FROM numbers(100000))
+                  GROUP BY sipHash64(code) % 268435456 HAVING count() > 1 ORDER BY 1 LIMIT 1 FORMAT TSVRaw";
+    let codes = world.sql(shared);
+    let (first, second) = codes.trim().split_once(' ').unwrap();
+    let line = |code: &str| format!("{code},core,Số đăng ký,Registered,xã hội số,stock,lượt,,lượt,higher,400,false,{{}}\n");
+    let copy = ReferenceCopy::of(&small_country());
+    copy.append("indicators.csv", &line(first));
+    world.migrate_from(copy.path()).ok();
+    copy.append("indicators.csv", &line(second));
+    let complaint = world.migrate_from(copy.path()).fails(1);
+    assert!(complaint.contains("have the same hash") && complaint.contains(first) && complaint.contains(second), "{complaint}");
+    assert_eq!(world.sql("SELECT count() FROM indicators WHERE code LIKE 'registered-%'"), "1");
+}
