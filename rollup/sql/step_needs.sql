@@ -20,7 +20,8 @@ WITH
     )
 SELECT {epoch:UInt32}, {step:UInt32}, indicator, ward, member, any(first_day), any(last_day),
        min(is_known AND NOT is_withdrawn AND date <= first_end) AND max(date) >= any(unit_from)
-           AND (any(kind) = 'stock' OR toInt32(any(last_end)) - toInt32(max(date)) < any(carry_days))
+           -- What is a flow now may have been a stock before.
+           AND (any(kind) = 'stock' OR any(kind) = 'stock_ratio' AND toInt32(any(last_end)) - toInt32(max(date)) < any(carry_days))
 FROM needs
 INNER JOIN catalogue ON needs.indicator = catalogue.code
 LEFT JOIN known USING (indicator, ward)

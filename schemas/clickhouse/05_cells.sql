@@ -48,7 +48,22 @@ ORDER BY (indicator, ward, source, series)
 SETTINGS index_granularity = 128, min_compress_block_size = 8192
 COMMENT 'the last state of each series';
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS last_states_of_cells TO last_states AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS last_states_of_cells TO last_states
+(
+    indicator    LowCardinality(String)  COMMENT 'as in last_states',
+    ward         LowCardinality(String)  COMMENT 'as in last_states',
+    source       LowCardinality(String)  COMMENT 'as in last_states',
+    series       String                  COMMENT 'as in last_states',
+    date         Date32                  COMMENT 'as in last_states',
+    seen         UInt64                  COMMENT 'as in last_states',
+    is_withdrawn Bool                    COMMENT 'as in last_states',
+    value        Decimal(38, 6)          COMMENT 'as in last_states',
+    numerator    Decimal(38, 6)          COMMENT 'as in last_states',
+    denominator  Decimal(38, 6)          COMMENT 'as in last_states',
+    version      UInt128                 COMMENT 'as in last_states',
+    qualified    Bool                    COMMENT 'as in last_states'
+)
+AS
 SELECT indicator, ward, state.1 AS source, state.2 AS series, date, seen, state.3 AS is_withdrawn, state.4 AS value, state.5 AS numerator,
        state.6 AS denominator, state.7 AS version, state.8 AS qualified
 FROM
@@ -58,4 +73,5 @@ FROM
                arrayMap(s -> tuple(s.1, s.2, false, s.3, s.4, s.5, s.6, s.7), states),
                arrayMap(w -> tuple(w.1, w.2, true, toDecimal128(0, 6), toDecimal128(0, 6), toDecimal128(0, 6), toUInt128(0), false), withdrawn))) AS state
     FROM cells
-);
+)
+COMMENT 'fills last_states as cells are written';
