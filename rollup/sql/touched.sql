@@ -1,5 +1,5 @@
--- Which rows the marks of some batches touch: the ward rows whose number a touched cell may change, and the areas above them. For
--- indicators of some kinds: flows need no cells.
+-- Which rows the marks of some batches touch: the ward rows whose number a touched cell may change, and the areas above them. Of
+-- indicators of one family; what states touch depends on their cells.
 INSERT INTO touched_rows (epoch, indicator, calendar, period, area)
 WITH
 <scope>,

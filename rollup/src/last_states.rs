@@ -10,7 +10,7 @@ use crate::sql::with_settings;
 /// Indicators and wards of which a last state is missing, is of another day or number of events than the cells say, or is none of theirs.
 const WRONG: &str = include_str!("../sql/last_states_wrong.sql");
 
-/// Makes the last states of these indicators anew, where they are not what the cells say; of how many wards, each counted once an
+/// Makes the last states of these stocks anew, where they are not what the cells say; of how many wards, each counted once an
 /// indicator. Only a hand can have made them wrong, and cells alone do not replace what claims to be later.
 ///
 /// # Errors

@@ -154,7 +154,9 @@ async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: N
             CellScope { generation, indicators: indicators.clone(), days: selection.days(), areas: selection.area.clone() };
         summary.cells_removed += cells.remove_impossible(store).await?;
         work.cells_of(&cells).await?;
-        summary.last_states_mended += last_states::mend(store, &indicators).await?;
+        let is_stock = |code: &&String| reference.indicators.get(code).is_some_and(|own| own.kind.is_stock());
+        let stocks: Vec<String> = indicators.iter().filter(is_stock).cloned().collect();
+        summary.last_states_mended += last_states::mend(store, &stocks).await?;
         rows(&mut work, &own, &periods, &selection.area).await?;
         summary.rows += work.rows;
         run.note(store, (generation, epoch), &indicators).await?;
