@@ -3,16 +3,15 @@
 SELECT DISTINCT indicator, ward
 FROM
 (
-    SELECT indicator, ward, key.1 AS source, key.2 AS series, place, false AS is_stored
+    SELECT indicator, ward, key.1 AS source, key.2 AS series, tuple(date, seen) AS place, false AS is_stored
     FROM
     (
-        SELECT indicator, ward, toUInt64(toInt32(date) + 25567) * 1099511627776 + seen AS place,
-               arrayJoin(arrayConcat(arrayZip(states.source, states.series), withdrawn)) AS key
+        SELECT indicator, ward, date, seen, arrayJoin(arrayConcat(arrayZip(states.source, states.series), withdrawn)) AS key
         FROM cells
         WHERE indicator IN {indicators:Array(String)}
     )
     UNION ALL
-    SELECT indicator, ward, source, series, place, true FROM last_states WHERE indicator IN {indicators:Array(String)}
+    SELECT indicator, ward, source, series, tuple(date, seen), true FROM last_states WHERE indicator IN {indicators:Array(String)}
 )
 GROUP BY indicator, ward, source, series
 HAVING maxIf(place, is_stored) != maxIf(place, NOT is_stored)

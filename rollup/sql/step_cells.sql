@@ -1,5 +1,6 @@
--- The cells that a step needs, but for last states. Most rows need the same days, a few need more: these are read apart. The conditions in indexHint only
--- find the places to read; the joins take the rows, which is quicker. The words in angle brackets are what cells of the step's kind have.
+-- The cells that a step needs, but for last states. Most rows need the same days, a few need more: these are read apart. The
+-- conditions in indexHint only find the places to read; the joins take the rows, which is quicker. The words in angle brackets are
+-- what cells of the step's kind have.
 INSERT INTO step_cells (epoch, step, <columns>)
 WITH
     needs AS (SELECT * FROM step_needs WHERE epoch = {epoch:UInt32} AND step = {step:UInt32} AND NOT is_last),
