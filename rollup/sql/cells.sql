@@ -4,13 +4,19 @@ INSERT INTO cells
 WITH
     catalogue AS (SELECT code, kind FROM reference_indicators WHERE generation = {generation:UInt32}),
     with_states AS (SELECT code FROM catalogue WHERE kind IN ('stock', 'stock_ratio')),
+    -- A statement has one number, or two parts, or a percent, or nothing if it is a retraction; each field by itself, since the greatest
+    -- of tuples takes half as long again.
     record_versions AS
     (
-        SELECT indicator, ward, date, source, record,
-               argMax(tuple(value, numerator, denominator, percent, retracted, qualifier != 'exact', toString(dimensions)), version) AS fact,
-               max(version) AS version,
+        SELECT indicator, ward, date, source, record, max(version) AS version,
+               argMax(CAST(multiIf(retracted, 'nothing', percent IS NOT NULL, 'percent', numerator IS NOT NULL, 'parts', 'value'),
+                           'Enum8(\'nothing\', \'percent\', \'parts\', \'value\')'), version) AS given,
+               argMax(coalesce(value, numerator, percent, 0), version) AS number,
+               argMax(ifNull(event_log.denominator, 0), version) AS denominator,
+               argMax(qualifier != 'exact', version) AS qualified,
+               argMaxIf(toString(dimensions), version, indicator IN (SELECT code FROM with_states)) AS series,
                -- Series of states, of all versions.
-               groupUniqArrayIf(toString(dimensions), NOT retracted AND percent IS NULL AND indicator IN (SELECT code FROM with_states)) AS stated,
+               groupArrayIf(toString(dimensions), NOT retracted AND percent IS NULL AND indicator IN (SELECT code FROM with_states)) AS stated,
                max(NOT retracted AND percent IS NOT NULL) AS had_percent,
                length(arrayDistinct(groupArray(version))) AS seen
         FROM event_log
@@ -19,11 +25,13 @@ WITH
     ),
     facts AS
     (
-        SELECT indicator, ward, date, source, version, seen, stated, had_percent,
-               multiIf(fact.5, 'retracted', fact.4 IS NOT NULL, 'percent', kind IN ('stock', 'stock_ratio'), 'state', 'flow') AS class,
-               if(class = 'state', fact.7, '') AS series,
-               ifNull(fact.1, 0) AS value, ifNull(fact.2, 0) AS numerator, ifNull(fact.3, 0) AS denominator, ifNull(fact.4, 0) AS percent,
-               fact.6 AS qualified
+        SELECT indicator, ward, date, source, version, seen, had_percent, series, number, denominator, qualified,
+               given IN ('value', 'parts') AND kind IN ('stock', 'stock_ratio') AS is_state,
+               given IN ('value', 'parts') AND kind NOT IN ('stock', 'stock_ratio') AS is_flow,
+               given = 'percent' AS is_percent,
+               if(given = 'value', number, 0) AS value, if(given = 'parts', number, 0) AS numerator,
+               -- What has one version alone is effective, unless it is a retraction.
+               if(seen > 1, stated, []) AS replaced
         FROM record_versions
         INNER JOIN catalogue ON indicator = catalogue.code
     )
@@ -35,17 +43,16 @@ SELECT indicator, ward, date, value, numerator, denominator, records, qualified,
 FROM
 (
     SELECT indicator, ward, date,
-           sumIf(facts.value, class = 'flow') AS value,
-           sumIf(facts.numerator, class = 'flow') AS numerator,
-           sumIf(facts.denominator, class = 'flow') AS denominator,
-           countIf(class = 'flow') AS records,
-           maxIf(facts.qualified, class = 'flow') AS qualified,
-           arraySort(groupUniqArrayIf(source, class = 'flow')) AS sources,
+           sumIf(facts.value, is_flow) AS value,
+           sumIf(facts.numerator, is_flow) AS numerator,
+           sumIf(facts.denominator, is_flow) AS denominator,
+           countIf(is_flow) AS records,
+           maxIf(facts.qualified, is_flow) AS qualified,
+           arraySort(groupUniqArrayIf(source, is_flow)) AS sources,
            -- Greatest versions first: of each source and series the first is the state, of each source the first the percent.
-           arrayReverseSort(s -> s.6, groupArrayIf(tuple(source, series, facts.value, facts.numerator, facts.denominator, version, facts.qualified), class = 'state')) AS all_states,
-           arrayReverseSort(p -> p.3, groupArrayIf(tuple(source, percent, version, facts.qualified), class = 'percent')) AS all_percents,
-           -- What has one version alone is effective, unless it is a retraction.
-           groupArrayIf(arrayMap(s -> (toString(source), s), stated), facts.seen > 1) AS all_stated,
+           arrayReverseSort(s -> s.6, groupArrayIf(tuple(source, series, facts.value, facts.numerator, facts.denominator, version, facts.qualified), is_state)) AS all_states,
+           arrayReverseSort(p -> p.3, groupArrayIf(tuple(source, number, version, facts.qualified), is_percent)) AS all_percents,
+           groupArrayIf(arrayMap(s -> (toString(source), s), replaced), notEmpty(replaced)) AS all_stated,
            max(facts.had_percent) AS had_percent,
            sum(facts.seen) AS seen
     FROM facts

@@ -18,10 +18,14 @@ const CELLS: &str = include_str!("../sql/cells.sql");
 /// have written them, and an insert would not replace them.
 const IMPOSSIBLE: &str = "
 SELECT indicator, ward, date
-FROM (SELECT indicator, ward, date, seen FROM cells FINAL WHERE <scope>) AS known
-LEFT JOIN (SELECT indicator, ward, date, count() AS stored FROM event_log WHERE <scope> GROUP BY indicator, ward, date) AS facts
-    USING (indicator, ward, date)
-WHERE seen > stored OR stored = 0";
+FROM
+(
+    SELECT indicator, ward, date, seen, 0 AS stored FROM cells WHERE <scope>
+    UNION ALL
+    SELECT indicator, ward, date, 0, 1 FROM event_log WHERE <scope>
+)
+GROUP BY indicator, ward, date
+HAVING max(seen) > sum(stored) OR sum(stored) = 0";
 
 /// Recomputes the cells that the marks of these batches name, of indicators of a family.
 pub fn insert_marked(client: &Client, generation: u32, (batches, family): (&[Uuid], Family)) -> Query {
@@ -60,9 +64,13 @@ impl CellScope {
         Self { generation, indicators, days: (FIRST_DAY, LAST_DAY), areas: Vec::new() }
     }
 
-    /// Recomputes all cells of the scope.
-    pub fn insert(&self, client: &Client) -> Query {
-        self.query(client, &CELLS.replace("<events>", SCOPE))
+    /// Recomputes all cells of the scope, whole, from the events.
+    ///
+    /// # Errors
+    /// ClickHouse does not do its part.
+    pub async fn recompute(&self, store: &Store) -> Result<(), Failure> {
+        let done = self.query(store.write(), &CELLS.replace("<events>", SCOPE)).execute().await;
+        Ok(done.map_err(store.during("recompute cells"))?)
     }
 
     /// Removes the cells of the scope that no event can have made; says how many there were.

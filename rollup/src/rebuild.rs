@@ -147,19 +147,29 @@ async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: N
     let groups: Vec<Vec<String>> =
         cell_steps(&left).iter().flat_map(|group| group.chunks(GROUP_INDICATORS_MAX)).map(<[String]>::to_vec).collect();
     let mut progress = Progress::new("rebuild", groups.len() as u64);
-    for indicators in groups {
+    let cells_of = |indicators: &[String]| {
+        let (indicators, days, areas) = (indicators.to_vec(), selection.days(), selection.area.clone());
+        cells(store, &reference, CellScope { generation, indicators, days, areas })
+    };
+    let mut made = match groups.first() {
+        Some(first) => cells_of(first).await?,
+        None => Cells::default(),
+    };
+    for (place, indicators) in groups.iter().enumerate() {
+        summary.cells_removed += made.removed;
+        summary.last_states_mended += made.mended;
         let mut work = Work { store, turn, generation, reference: &reference, cells: 0, rows: 0 };
         let own: Vec<Volume> = left.iter().filter(|volume| indicators.contains(&volume.indicator)).cloned().collect();
-        let cells =
-            CellScope { generation, indicators: indicators.clone(), days: selection.days(), areas: selection.area.clone() };
-        summary.cells_removed += cells.remove_impossible(store).await?;
-        work.cells_of(&cells).await?;
-        let is_stock = |code: &&String| reference.indicators.get(code).is_some_and(|own| own.kind.is_stock());
-        let stocks: Vec<String> = indicators.iter().filter(is_stock).cloned().collect();
-        summary.last_states_mended += last_states::mend(store, &stocks).await?;
-        rows(&mut work, &own, &periods, &selection.area).await?;
+        // Much of writing rows is one thread, so the next cells are made beside it.
+        let next = async {
+            match groups.get(place + 1) {
+                Some(next) => cells_of(next).await,
+                None => Ok(Cells::default()),
+            }
+        };
+        (made, ()) = futures::try_join!(next, rows(&mut work, &own, &periods, &selection.area))?;
         summary.rows += work.rows;
-        run.note(store, (generation, epoch), &indicators).await?;
+        run.note(store, (generation, epoch), indicators).await?;
         progress.step();
         // What has arrived meanwhile waits for no whole rebuild.
         let changed = changes(store, turn, today).await?;
@@ -171,6 +181,22 @@ async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: N
     run.note(store, (generation, epoch), &[String::new()]).await?;
     stored::forget(store, epoch).await?;
     Ok(Some(summary))
+}
+
+/// What was wrong with the cells of a group.
+#[derive(Default)]
+struct Cells {
+    removed: u64,
+    mended: u64,
+}
+
+/// Recomputes the cells of a scope, and what is made of them: last states.
+async fn cells(store: &Store, reference: &Reference, scope: CellScope) -> Result<Cells, Failure> {
+    let removed = scope.remove_impossible(store).await?;
+    scope.recompute(store).await?;
+    let is_stock = |code: &&String| reference.indicators.get(code).is_some_and(|own| own.kind.is_stock());
+    let stocks: Vec<String> = scope.indicators.iter().filter(is_stock).cloned().collect();
+    Ok(Cells { removed, mended: last_states::mend(store, &stocks).await? })
 }
 
 /// All rows of these indicators in these periods, or those of some areas.

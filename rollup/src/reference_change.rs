@@ -74,7 +74,7 @@ pub(crate) async fn follow(work: &mut Work<'_>, last: u32, periods: &[Period]) -
         volumes.iter().filter(|volume| codes.contains(&volume.indicator)).cloned().collect()
     };
     for indicators in cell_steps(&of(&kinds)) {
-        work.cells_of(&CellScope::of(work.generation, indicators)).await?;
+        CellScope::of(work.generation, indicators).recompute(work.store).await?;
     }
     if !whole.is_empty() {
         let reached = reached_periods(store, work.carry_days_max(), periods).await?;

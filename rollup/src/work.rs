@@ -1,10 +1,9 @@
-//! Work in one turn: cells of scopes, and rows of scopes in steps that readers see whole or not at all.
+//! Work in one turn: rows of scopes in steps that readers see whole or not at all.
 
 use chiso_schemas::calendar::Period;
 use chiso_schemas::reference::Reference;
 use chiso_schemas::store::Store;
 
-use crate::cells::CellScope;
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::scope::{Volume, row_steps};
@@ -41,12 +40,6 @@ impl Work<'_> {
     /// Generation and epoch.
     pub(crate) fn at(&self) -> (u32, u32) {
         (self.generation, self.turn.claim.epoch)
-    }
-
-    /// Recomputes cells whole, from the events.
-    pub(crate) async fn cells_of(&self, scope: &CellScope) -> Result<(), Failure> {
-        let done = scope.insert(self.store.write()).execute().await;
-        Ok(done.map_err(self.store.during("recompute cells"))?)
     }
 
     /// Recomputes the rows of these periods that are noted as touched, by something else than marks, and forgets the notes.
