@@ -25,7 +25,7 @@ use crate::scope::{Label, opened};
 const BATCHES_MAX: usize = 1_000;
 
 /// How far the ledger covers a partition.
-#[derive(Clone, Row, Deserialize)]
+#[derive(Row, Deserialize)]
 struct Covered {
     topic: String,
     partition: i32,
@@ -41,13 +41,17 @@ SELECT toString(coverage.topic) AS topic, partition, last_end AS end, arrayMap(g
 FROM coverage INNER JOIN (SELECT topic, incarnation, max(since) AS since FROM incarnations GROUP BY topic, incarnation) AS begun
     ON coverage.topic = begun.topic AND coverage.incarnation = begun.incarnation";
 
-/// Cells of an indicator with an event that the ledger did not cover.
+/// Cells of an indicator with an event that the ledger did not cover: in a range that is not stored, or in a partition of which it
+/// had no range at all. What arrived before a topic was made anew does not matter.
 const UNCOVERED: &str = "
+WITH (SELECT groupArray((topic, since)) FROM (SELECT topic, if(max(incarnation) > 1, max(since), toDateTime64(0, 3, 'UTC')) AS since FROM incarnations GROUP BY topic)) AS begun
 SELECT DISTINCT toString(ward) AS ward, toInt32(date) AS day
 FROM event_log
 WHERE indicator = {indicator:String}
-  AND arrayExists((t, p, f, n, s) -> topic = t AND partition = p AND offset >= f AND offset < n AND toUnixTimestamp64Milli(arrived) >= s,
-                  {topics:Array(String)}, {partitions:Array(Int32)}, {froms:Array(Int64)}, {nexts:Array(Int64)}, {sinces:Array(Int64)})";
+  AND (arrayExists((t, p, f, n, s) -> topic = t AND partition = p AND offset >= f AND offset < n AND toUnixTimestamp64Milli(arrived) >= s,
+                   {topics:Array(String)}, {partitions:Array(Int32)}, {froms:Array(Int64)}, {nexts:Array(Int64)}, {sinces:Array(Int64)})
+       OR NOT arrayExists((t, p) -> topic = t AND partition = p, {topics:Array(String)}, {partitions:Array(Int32)})
+          AND NOT arrayExists(b -> topic = b.1 AND arrived < b.2, begun))";
 
 const WAITING: &str = "
 SELECT DISTINCT toString(ward) AS ward, toInt32(date) AS day FROM marks
@@ -95,13 +99,8 @@ impl Before {
     }
 
     async fn uncovered(&self, store: &Store, indicator: &str) -> Result<Vec<Spot>, Failure> {
-        let known: HashSet<(&str, i32)> = self.covered.iter().map(|known| (known.topic.as_str(), known.partition)).collect();
-        // A partition that the ledger has learned of since.
-        let mut fresh = covered(store).await?;
-        fresh.retain(|partition| !known.contains(&(partition.topic.as_str(), partition.partition)));
         let (mut topics, mut partitions, mut froms, mut nexts, mut sinces) = (vec![], vec![], vec![], vec![], vec![]);
-        let everything = |covered: &Covered| Covered { end: 0, gaps: Vec::new(), ..covered.clone() };
-        for covered in self.covered.iter().cloned().chain(fresh.iter().map(everything)) {
+        for covered in &self.covered {
             for (from, next) in covered.gaps.iter().copied().chain([(covered.end, i64::MAX)]) {
                 topics.push(covered.topic.clone());
                 partitions.push(covered.partition);

@@ -273,6 +273,16 @@ fn work_that_waits_is_in_flight_and_no_difference() {
     world.roll_up(TODAY);
     assert_eq!(audit(&world, &[]).1["in_flight"], 0);
 
+    // The first of a partition: the ledger knows nothing of it before these are covered.
+    world
+        .sql("INSERT INTO event_log SELECT * REPLACE ('first' AS record, 'first' AS id, 77 AS partition) FROM event_log LIMIT 1");
+    let (code, found) = audit(&world, &[]);
+    assert_eq!((code, &found["differences"]), (Some(0), &0.into()), "{found}");
+    assert!(found["in_flight"].as_u64().unwrap() > 0);
+    world.sql("INSERT INTO marks SELECT generateUUIDv4(), now64(3), indicator, ward, date FROM event_log WHERE record = 'first'");
+    world.roll_up(TODAY);
+    assert_eq!(audit(&world, &[]).1["in_flight"], 0);
+
     // Reference data that no pass has taken up yet, and a period that has begun and is not opened.
     world.migrate_from(changed().path()).ok();
     clean(&world);
