@@ -2,6 +2,7 @@
 
 mod analyst;
 mod audits;
+mod audits_at_work;
 pub(crate) mod changes;
 mod compaction;
 mod exports;
