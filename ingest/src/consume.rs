@@ -1,10 +1,10 @@
 //! Owns the Kafka consumer: messages, ends of partitions and rebalances come out of it as values.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chiso_schemas::settings::Kafka;
 use rdkafka::Statistics;
@@ -107,6 +107,8 @@ pub struct Consumer {
 const QUEUE_KIB: &str = "32768";
 /// How long Kafka may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(10);
+/// Pause before a partition that something overtook is asked again to go back.
+const OVERTAKEN_PAUSE: Duration = Duration::from_millis(20);
 /// How often librdkafka says how it is, in milliseconds.
 const STATISTICS_MS: &str = "5000";
 
@@ -262,17 +264,36 @@ impl Consumer {
         self.inner.resume(&names(places))
     }
 
-    /// Reads partitions again from those positions.
+    /// Reads partitions again from those positions. While the group moves partitions, librdkafka may refuse for a moment: what else it
+    /// does with a partition overtakes this.
     ///
     /// # Errors
     /// The consumer is in no state to do so; then some may have been rewound.
     pub fn rewind(&self, positions: &[(Place, NextOffset)]) -> KafkaResult<()> {
-        if positions.is_empty() {
-            return Ok(());
+        let (mut left, begun) = (positions.to_vec(), Instant::now());
+        while !left.is_empty() {
+            let answers = self.inner.seek_partitions(list(&left)?, ANSWER)?;
+            let mut refused = BTreeSet::new();
+            for element in answers.elements() {
+                match element.error() {
+                    Err(error) if is_overtaken(&error) && begun.elapsed() < ANSWER => _ = refused.insert(place(&element)),
+                    answer => answer?,
+                }
+            }
+            left.retain(|(place, _)| refused.contains(place));
+            if !left.is_empty() {
+                std::thread::sleep(OVERTAKEN_PAUSE);
+            }
         }
-        let list = self.inner.seek_partitions(list(positions)?, ANSWER)?;
-        list.elements().iter().try_for_each(|element| element.error())
+        Ok(())
     }
+}
+
+/// Whether a seek came to nothing because the partition was just being paused, resumed, begun or ended (`Outdated`, `State`,
+/// `PreviousInProgress` of librdkafka): asked again it succeeds.
+fn is_overtaken(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{Outdated, PreviousInProgress, State};
+    matches!(error.rdkafka_error_code(), Some(Outdated | State | PreviousInProgress))
 }
 
 fn place(element: &TopicPartitionListElem<'_>) -> Place {
