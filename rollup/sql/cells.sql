@@ -1,6 +1,5 @@
 -- Cells of the scope, whole, from the events: the greatest version of each record is effective, a retraction counts for nothing
--- (contract section 2). A cell whose records are all retracted keeps its row, empty. The word in angle brackets says which cells.
-INSERT INTO cells
+-- (contract section 2). A cell whose records are all retracted keeps its row, empty. A `SELECT`; the word in angle brackets says which cells.
 WITH
     catalogue AS (SELECT code, kind FROM reference_indicators WHERE generation = {generation:UInt32}),
     with_states AS (SELECT code FROM catalogue WHERE kind IN ('stock', 'stock_ratio')),

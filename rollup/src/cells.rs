@@ -11,8 +11,14 @@ use crate::failure::Failure;
 use crate::sql::{names, with_settings};
 use crate::touched::Family;
 
-/// Cells, from the events; an `INSERT`.
+/// Cells, from the events; a `SELECT`.
 const CELLS: &str = include_str!("../sql/cells.sql");
+/// All that a cell says, as one number.
+const DIGEST: &str = "cityHash64(CAST(
+    tuple(indicator, ward, date, value, numerator, denominator, records, qualified, sources, states, percents, withdrawn, had_percent, seen),
+    'Tuple(String, String, Date32, Decimal(38, 6), Decimal(38, 6), Decimal(38, 6), UInt64, Bool, Array(String),
+           Array(Tuple(String, String, Decimal(38, 6), Decimal(38, 6), Decimal(38, 6), UInt128, Bool)),
+           Array(Tuple(String, Decimal(38, 6), UInt128, Bool)), Array(Tuple(String, String)), Bool, UInt64)'))";
 
 /// Cells of a scope that no event can have made: there is none, or they claim to have seen more than there are. Only a hand can
 /// have written them, and an insert would not replace them.
@@ -32,7 +38,7 @@ pub fn insert_marked(client: &Client, generation: u32, (batches, family): (&[Uui
     let marked = "(date, indicator, ward) IN
         (SELECT date, indicator, ward FROM marks
          WHERE batch IN {batches:Array(UUID)} AND indicator IN (SELECT code FROM catalogue WHERE kind IN {kinds:Array(String)}))";
-    with_settings(client.query_raw(&CELLS.replace("<events>", marked)))
+    with_settings(client.query_raw(&format!("INSERT INTO cells {}", CELLS.replace("<events>", marked))))
         .param("generation", generation)
         .param("batches", names(batches))
         .param("kinds", family.kinds().map(Kind::as_str).to_vec())
@@ -64,12 +70,15 @@ impl CellScope {
         Self { generation, indicators, days: (FIRST_DAY, LAST_DAY), areas: Vec::new() }
     }
 
-    /// Recomputes all cells of the scope, whole, from the events.
+    /// Recomputes all cells of the scope, whole, from the events, and writes those that are not stored like that.
     ///
     /// # Errors
     /// ClickHouse does not do its part.
     pub async fn recompute(&self, store: &Store) -> Result<(), Failure> {
-        let done = self.query(store.write(), &CELLS.replace("<events>", SCOPE)).execute().await;
+        let computed = CELLS.replace("<events>", SCOPE);
+        let stored = format!("SELECT {DIGEST} FROM cells FINAL WHERE {SCOPE}");
+        let sql = format!("INSERT INTO cells SELECT * FROM ({computed}) WHERE {DIGEST} NOT IN ({stored})");
+        let done = self.query(store.write(), &sql).execute().await;
         Ok(done.map_err(store.during("recompute cells"))?)
     }
 

@@ -7,7 +7,7 @@ use clickhouse::query::Query;
 use crate::failure::Failure;
 use crate::sql::with_settings;
 
-/// Indicators and wards of which a last state is missing, is of another day or number of events than the cells say, or is none of theirs.
+/// Indicators and wards of which a last state is missing, is not what the cells say, or is none of theirs.
 const WRONG: &str = include_str!("../sql/last_states_wrong.sql");
 
 /// Makes the last states of these stocks anew, where they are not what the cells say; of how many wards, each counted once an

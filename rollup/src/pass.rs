@@ -19,6 +19,7 @@ use crate::marks::{self, Waiting};
 use crate::progress::Progress;
 use crate::reference_change;
 use crate::scope::{Label, kept_periods, label, opened, reached_periods, row_steps, volumes};
+use crate::sql::Written;
 use crate::stored;
 use crate::touched::{self, Family};
 use crate::turn::Turn;
@@ -169,7 +170,7 @@ async fn whole(work: &mut Work<'_>, periods: &[Period]) -> Result<(), Failure> {
     let steps = row_steps(work.generation, &volumes, &reached, work.carry_days_max());
     let mut progress = Progress::new("roll up periods", steps.len() as u64);
     for step in &steps {
-        work.whole(step).await?;
+        work.whole(step, Written::All).await?;
         progress.step();
     }
     Ok(())

@@ -17,6 +17,7 @@ use crate::lead::Beats;
 use crate::pass::{changes, periods_to_keep};
 use crate::progress::Progress;
 use crate::scope::{Volume, cell_steps, opened, reached_periods, volumes};
+use crate::sql::Written;
 use crate::stored;
 use crate::touched;
 use crate::turn::Turn;
@@ -57,7 +58,7 @@ pub struct Summary {
     pub cells_removed: u64,
     /// Wards whose last states were not those of their cells and were made anew, each counted once an indicator.
     pub last_states_mended: u64,
-    /// Rows written, gone ones included.
+    /// Rows written, gone ones included. What is stored as it must be is not written again, unless areas are selected.
     pub rows: u64,
 }
 
@@ -202,7 +203,7 @@ async fn cells(store: &Store, reference: &Reference, scope: CellScope) -> Result
 /// All rows of these indicators in these periods, or those of some areas.
 async fn rows(work: &mut Work<'_>, volumes: &[Volume], periods: &[Period], areas: &[String]) -> Result<(), Failure> {
     if areas.is_empty() {
-        return work.all(volumes, periods).await;
+        return work.all(volumes, periods, Written::Differing).await;
     }
     let indicators: Vec<String> = volumes.iter().map(|volume| volume.indicator.clone()).collect();
     touched::note_areas(work.store, work.at(), (&indicators, areas), periods).await?;

@@ -8,7 +8,7 @@ use chiso_schemas::store::Store;
 use crate::cells::CellScope;
 use crate::failure::Failure;
 use crate::scope::{STEP_PERIODS_MAX, Volume, cell_steps, reached_periods, volumes};
-use crate::sql::{Scope, with_settings};
+use crate::sql::{Scope, Written, with_settings};
 use crate::stored;
 use crate::work::Work;
 
@@ -80,7 +80,7 @@ pub(crate) async fn follow(work: &mut Work<'_>, last: u32, periods: &[Period]) -
         let reached = reached_periods(store, work.carry_days_max(), periods).await?;
         let indicators: Vec<String> = whole.iter().cloned().collect();
         stored::note(store, work.at(), &indicators, &reached).await?;
-        work.all(&of(&whole), &reached).await?;
+        work.all(&of(&whole), &reached, Written::All).await?;
         stored::forget(store, work.at().1).await?;
     }
     forget_moved(work, last).await?;

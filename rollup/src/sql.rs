@@ -29,14 +29,52 @@ pub(crate) const COLUMNS: &str = "calendar, period, period_start, period_end, le
 const WARD_COLUMNS: &str = "calendar, period, indicator, ward, has_number, value, numerator, denominator, records, qualified, as_of, source_set, \
      carried, approximate, stated";
 
+/// The rows of wards with the areas that they lie in.
+const WARDS_WITHIN: &str = "ward_rows
+    INNER JOIN (SELECT ward, areas FROM reference_chains WHERE generation = {generation:UInt32}) AS chains USING (ward)";
+
 /// Keys that lie in a scope.
 pub(crate) const OF_SCOPE: &str =
     "indicator IN {indicators:Array(String)} AND (calendar, period) IN (SELECT calendar, period FROM periods)";
-/// The rows of wards that a step has computed.
+/// The rows of wards that a step of touched rows has computed.
 pub(crate) const STEP_WARDS: &str = "(SELECT * FROM summands WHERE version = {version:UInt64} AND NOT gone)";
+/// What is stored of the wards of a scope. The conditions on numbers find the places to read.
+const STORED_WARDS: &str = "(SELECT * FROM summands FINAL
+    WHERE NOT gone AND indicator IN {indicators:Array(String)} AND period_number IN (SELECT period_number FROM periods)
+      AND intDiv(area_number, 68719476736) IN (SELECT sipHash64(arrayJoin({indicators:Array(String)})) % 268435456))";
+/// All that a row of a ward says beside its key, as one number. Sources are gathered in no order.
+const WARD_DIGEST: &str = "cityHash64(CAST(
+    tuple(has_number, value, numerator, denominator, records, qualified, as_of, arraySort(source_set), carried, approximate, stated),
+    'Tuple(Bool, Decimal(38, 6), Decimal(38, 6), Decimal(38, 6), UInt64, Bool, Date32, Array(String), Bool, Bool, Decimal(38, 6))'))";
 /// Values of [`COLUMNS`] in a row that is gone: which row it is, and no numbers.
 const GONE: &str = "calendar, period, toDate32(0), toDate32(0), level, '', area_id, '', indicator, '', NULL, NULL, NULL, NULL, NULL, NULL, \
      false, false, false, 0, [], 0, 0, 0, NULL, ''";
+/// All that a row says beside its key, as one number.
+const ROW_DIGEST: &str = "cityHash64(CAST(
+    tuple(period_start, period_end, within, area_code, area_name, kind, value, numerator, denominator, percent, stated_percent, as_of, carried,
+          approximate, qualified, records, source_set, wards_reporting, wards_percent_only, wards_expected, target, status),
+    'Tuple(Date32, Date32, String, String, String, String, Nullable(Decimal(38, 6)), Nullable(Decimal(38, 6)), Nullable(Decimal(38, 6)),
+           Nullable(Decimal(76, 2)), Nullable(Decimal(38, 6)), Nullable(Date32), Bool, Bool, Bool, UInt64, Array(String), UInt32, UInt32, UInt32,
+           Nullable(Decimal(38, 6)), String)'))";
+
+/// Which rows of a scope are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Written {
+    /// All, so that they win over whatever a predecessor that was only paused is about to write.
+    All,
+    /// Those that are not stored like that. Whatever changed while a predecessor was paused was written by passes.
+    Differing,
+}
+
+impl Written {
+    /// As a condition on what is computed, and what is stored.
+    fn condition(self) -> &'static str {
+        match self {
+            Self::All => "true",
+            Self::Differing => "digest != stored_digest",
+        }
+    }
+}
 
 /// What the SQL of rows is asked for.
 #[derive(Clone, Debug)]
@@ -76,11 +114,30 @@ impl Scope {
         format!("(WITH\n{},\n{},\n{})", self.known(), all_wards(), areas(NEAREST_SUMS))
     }
 
-    /// Writes all ward rows of the scope as summands, and as gone those that are no longer computed; to be made in this order,
-    /// before [`Scope::insert_rows`].
-    pub fn insert_wards(&self, client: &Client, version: u64) -> [Query; 2] {
-        let texts = [self.wards_text(&all_wards(), "true"), self.wards_gone_text()];
-        texts.map(|text| self.query(client, &text).param("version", version))
+    /// Writes the ward rows of the scope as summands, and as gone those that are no longer computed; to be made before
+    /// [`Scope::insert_rows`].
+    pub fn insert_wards(&self, client: &Client, written: Written, version: u64) -> Query {
+        self.query(client, &self.all_wards_text(written)).param("version", version)
+    }
+
+    fn all_wards_text(&self, written: Written) -> String {
+        let computed = format!(
+            "SELECT {WARD_COLUMNS}, areas[2] AS within, true AS is_computed, {WARD_DIGEST} AS digest FROM {WARDS_WITHIN}"
+        );
+        let stored = format!(
+            "SELECT calendar, period, indicator, ward, within, {WARD_DIGEST} AS stored_digest FROM {STORED_WARDS} AS summands"
+        );
+        format!(
+            "INSERT INTO summands ({WARD_COLUMNS}, within, gone, version)
+             WITH\n{},\n{}
+             SELECT {WARD_COLUMNS}, within, NOT is_computed, {{version:UInt64}}
+             FROM ({computed}) AS computed
+             FULL JOIN ({stored}) AS stored USING (calendar, period, indicator, within, ward)
+             WHERE {}",
+            self.known(),
+            all_wards(),
+            written.condition()
+        )
     }
 
     /// Writes these ward rows as summands, as far as the condition holds; an `INSERT`.
@@ -89,23 +146,8 @@ impl Scope {
             "INSERT INTO summands ({WARD_COLUMNS}, within, gone, version)
              WITH\n{},\n{wards}
              SELECT {WARD_COLUMNS}, areas[2], false, {{version:UInt64}}
-             FROM ward_rows
-             INNER JOIN (SELECT ward, areas FROM reference_chains WHERE generation = {{generation:UInt32}}) AS chains USING (ward)
+             FROM {WARDS_WITHIN}
              WHERE {condition}",
-            self.known()
-        )
-    }
-
-    fn wards_gone_text(&self) -> String {
-        format!(
-            "INSERT INTO summands (calendar, period, indicator, within, ward, gone, version)
-             WITH
-             {}
-             SELECT calendar, period, indicator, within, ward, true, {{version:UInt64}}
-             FROM summands FINAL
-             WHERE NOT gone AND version < {{version:UInt64}} AND {OF_SCOPE}
-               AND period_number IN (SELECT period_number FROM periods)
-               AND intDiv(area_number, 68719476736) IN (SELECT sipHash64(arrayJoin({{indicators:Array(String)}})) % 268435456)",
             self.known()
         )
     }
@@ -113,23 +155,40 @@ impl Scope {
     /// Notes which rows of the scope are stored, for [`Scope::insert_rows`] of any part of it.
     pub fn note_stored(&self, client: &Client, epoch: u32) -> Query {
         let sql = format!(
-            "INSERT INTO stored_rows (epoch, indicator, calendar, period, level, within, area_id)
+            "INSERT INTO stored_rows (epoch, indicator, calendar, period, level, within, area_id, digest)
              WITH
              {}
-             SELECT {{epoch:UInt32}}, indicator, calendar, period, level, within, area_id FROM rollup_rows FINAL WHERE NOT gone AND {OF_SCOPE}",
+             SELECT {{epoch:UInt32}}, indicator, calendar, period, level, within, area_id, {ROW_DIGEST} FROM rollup_rows FINAL
+             WHERE NOT gone AND {OF_SCOPE}",
             self.known()
         );
         self.query(client, &sql).param("epoch", epoch)
     }
 
-    /// Writes all rows of the scope, and as gone those that were noted as stored and are no longer computed, in one block.
-    pub fn insert_rows(&self, client: &Client, epoch: u32, version: u64) -> Query {
-        self.one_block(client, &self.rows_text(), version).param("epoch", epoch)
+    /// Writes the rows of the scope, and as gone those that were noted as stored and are no longer computed, in one block.
+    pub fn insert_rows(&self, client: &Client, written: Written, (epoch, version): (u32, u64)) -> Query {
+        self.one_block(client, &self.rows_text(written), version).param("epoch", epoch)
     }
 
-    fn rows_text(&self) -> String {
-        let stored = format!("stored_rows WHERE epoch = {{epoch:UInt32}} AND {OF_SCOPE}");
-        self.replacing(&rows_of_step(&areas(NEAREST_SUMS)), Some(&stored))
+    fn rows_text(&self, written: Written) -> String {
+        let rows = rows_of_wards(STORED_WARDS, &areas(NEAREST_SUMS));
+        // An epoch may have noted a row twice, if it had to begin again.
+        let stored = format!(
+            "SELECT calendar, period, toString(level) AS level, area_id, indicator, within AS stored_within, digest AS stored_digest
+             FROM stored_rows WHERE epoch = {{epoch:UInt32}} AND {OF_SCOPE}
+             LIMIT 1 BY calendar, period, level, area_id, indicator"
+        );
+        format!(
+            "INSERT INTO rollup_rows ({COLUMNS}, within, gone, version)
+             WITH
+             {}
+             SELECT {COLUMNS}, if(is_computed, within, stored_within), NOT is_computed, {{version:UInt64}}
+             FROM (SELECT *, true AS is_computed, {ROW_DIGEST} AS digest FROM {rows}) AS computed
+             FULL JOIN ({stored}) AS stored USING (calendar, period, level, area_id, indicator)
+             WHERE {}",
+            self.known(),
+            written.condition()
+        )
     }
 
     /// Writes the computed rows, and as gone those from a list of others that are not computed.
@@ -179,9 +238,9 @@ pub(crate) fn ward_rows(cells: &str, (periods, ends): (&str, &str)) -> String {
     WARDS.replace("<cells>", cells).replace("<periods of members>", periods).replace("<ends of members>", ends)
 }
 
-/// The rows of wards that a step has computed, and of the areas above them.
-pub(crate) fn rows_of_step(areas: &str) -> String {
-    format!("(WITH ward_rows AS (SELECT {WARD_COLUMNS} FROM {STEP_WARDS}),\n{areas})")
+/// These rows of wards, and those of the areas above them.
+pub(crate) fn rows_of_wards(wards: &str, areas: &str) -> String {
+    format!("(WITH ward_rows AS (SELECT {WARD_COLUMNS} FROM {wards}),\n{areas})")
 }
 
 /// [`AREAS`] above these sums.
@@ -263,7 +322,7 @@ pub(crate) mod tests {
     #[test]
     fn a_full_scope_is_short_enough_for_the_http_interface() {
         let scope = full_scope();
-        assert_ready([scope.wards_text(&all_wards(), "true"), scope.wards_gone_text(), scope.rows_text()]);
+        assert_ready([scope.all_wards_text(Written::Differing), scope.rows_text(Written::Differing)]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use clickhouse::query::Query;
 use uuid::Uuid;
 
 use crate::reference_change::UNITS;
-use crate::sql::{OF_SCOPE, STEP_WARDS, Scope, areas, names, rows_of_step, ward_rows};
+use crate::sql::{OF_SCOPE, STEP_WARDS, Scope, areas, names, rows_of_wards, ward_rows};
 use crate::touched::Family;
 
 /// Keys of the rows that marks touch; an `INSERT`.
@@ -106,7 +106,7 @@ impl Touched<'_> {
 
     fn rows_text(&self, is_whole: bool) -> String {
         let gone = self.text(if self.by_marks { MARKED_GONE } else { MAYBE_GONE });
-        self.scope.replacing(&rows_of_step(&areas(&self.text(TOUCHED_SUMS))), (!is_whole).then_some(&gone))
+        self.scope.replacing(&rows_of_wards(STEP_WARDS, &areas(&self.text(TOUCHED_SUMS))), (!is_whole).then_some(&gone))
     }
 
     fn summands_text(&self) -> String {

@@ -7,7 +7,7 @@ use chiso_schemas::store::Store;
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::scope::{Volume, row_steps};
-use crate::sql::Scope;
+use crate::sql::{Scope, Written};
 use crate::touched::{self, Family};
 use crate::touched_sql::Touched;
 use crate::turn::Turn;
@@ -65,22 +65,21 @@ impl Work<'_> {
     }
 
     /// Computes all rows of a scope. What is stored of it must be noted.
-    pub(crate) async fn whole(&mut self, scope: &Scope) -> Result<(), Failure> {
+    pub(crate) async fn whole(&mut self, scope: &Scope, written: Written) -> Result<(), Failure> {
         let (store, epoch, step) = (self.store, self.turn.claim.epoch, self.turn.next_step(self.store).await?);
         let version = self.turn.claim.version(step);
-        for query in scope.insert_wards(store.write(), version) {
-            query.execute().await.map_err(store.during("compute the rows of wards"))?;
-        }
-        let done = scope.insert_rows(store.write(), epoch, version).execute().await;
+        let done = scope.insert_wards(store.write(), written, version).execute().await;
+        done.map_err(store.during("compute the rows of wards"))?;
+        let done = scope.insert_rows(store.write(), written, (epoch, version)).execute().await;
         done.map_err(store.during("write rollup rows"))?;
         self.rows += count_rows(store, version).await?;
         Ok(())
     }
 
     /// Computes all rows of these indicators in these periods. What is stored of them must be noted.
-    pub(crate) async fn all(&mut self, volumes: &[Volume], periods: &[Period]) -> Result<(), Failure> {
+    pub(crate) async fn all(&mut self, volumes: &[Volume], periods: &[Period], written: Written) -> Result<(), Failure> {
         for step in row_steps(self.generation, volumes, periods, self.carry_days_max()) {
-            self.whole(&step).await?;
+            self.whole(&step, written).await?;
         }
         Ok(())
     }

@@ -111,12 +111,13 @@ CREATE TABLE IF NOT EXISTS stored_rows
     period     LowCardinality(String)  COMMENT 'period id',
     level      Enum8('ward' = 1, 'district' = 2, 'province' = 3, 'country' = 4) COMMENT 'level of the area',
     within     LowCardinality(String)  COMMENT 'unit id of the area next above',
-    area_id    LowCardinality(String)  COMMENT 'unit id of the area, VN for the country'
+    area_id    LowCardinality(String)  COMMENT 'unit id of the area, VN for the country',
+    digest     UInt64                  COMMENT 'hash of all columns of the row but its version'
 )
 ENGINE = MergeTree
 PARTITION BY epoch
 ORDER BY (indicator, calendar, period)
-COMMENT 'rows of indicators that are computed as a whole, as they were before: those not computed again are gone';
+COMMENT 'rows of indicators that are computed as a whole, as they were before: those not computed again are gone, and equal ones stay';
 
 -- Who leads and is alive: a scheduler that stands by takes over when the holder of the last epoch is silent.
 CREATE TABLE IF NOT EXISTS beats
