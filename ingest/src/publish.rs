@@ -2,16 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chiso_schemas::settings::{Kafka, Settings, is_topic};
 use rdkafka::ClientContext;
 use rdkafka::Message as _;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
@@ -29,6 +29,8 @@ use crate::topics::Topics;
 const REACHED: Duration = Duration::from_secs(20);
 /// How long a message may take to be delivered.
 const DELIVERY: Duration = Duration::from_secs(60);
+/// How often it is looked whether the producer has failed as a whole.
+const GLANCE: Duration = Duration::from_millis(200);
 /// Pause while the queue of the producer is full.
 const FULL: Duration = Duration::from_millis(5);
 /// So many failed lines are named.
@@ -192,9 +194,24 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// Waits until every message is delivered or has failed.
+    /// Waits until every message is delivered or has failed. A producer that fails as a whole drops what it holds; what it was
+    /// handed at that moment would wait for its time to be over.
+    fn settle(&self) -> KafkaResult<()> {
+        let begun = Instant::now();
+        loop {
+            let flushed = self.producer.flush(GLANCE);
+            if flushed.is_ok() || begun.elapsed() >= DELIVERY * 2 {
+                return flushed;
+            }
+            if self.producer.client().fatal_error().is_some() {
+                self.producer.purge(PurgeConfig::default().queue());
+            }
+        }
+    }
+
+    /// Says what was not delivered.
     fn finish(self) -> Result<(), Failure> {
-        let flushed = self.producer.flush(DELIVERY * 2);
+        let flushed = self.settle();
         let (failed, first) =
             (self.reports().failed(), self.reports().first.lock().unwrap_or_else(PoisonError::into_inner).join("; "));
         if failed > 0 {
