@@ -8,6 +8,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{Producer, ProducerContext, PurgeConfig, ThreadedProducer};
 use tracing::{Level, debug, enabled};
 
 use crate::failure::Failure;
@@ -151,6 +152,14 @@ pub fn producer_config(kafka: &Kafka, delivered_within: Duration) -> ClientConfi
         // The partitioner of the Java client, so that a key lies in one partition whoever publishes it.
         .set("partitioner", "murmur2_random");
     config
+}
+
+/// Drops what a producer still holds if it has failed as a whole. librdkafka does so when it fails; what it was handed at that
+/// moment would wait for its time to be over.
+pub fn drop_if_failed<C: ProducerContext + 'static>(producer: &ThreadedProducer<C>) {
+    if producer.client().fatal_error().is_some() {
+        producer.purge(PurgeConfig::default().queue());
+    }
 }
 
 /// Whether Kafka has answered that this user lacks a right, which asking again does not change.

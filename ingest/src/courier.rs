@@ -16,7 +16,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{IsError, KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{Producer, ProducerContext, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 
 use crate::broker::{self, Asking, Unusable};
 use crate::client::{self, Heard, producer_config};
@@ -137,10 +137,7 @@ impl Courier {
         let reports = self.producer.context();
         while reports.reported.load(Ordering::Acquire) < self.sent.load(Ordering::Relaxed) {
             tokio::time::sleep(PAUSE).await;
-            // A producer that fails as a whole drops what it holds; what it was handed at that moment would wait for its time to be over.
-            if self.producer.client().fatal_error().is_some() {
-                self.producer.purge(PurgeConfig::default().queue());
-            }
+            client::drop_if_failed(&self.producer);
         }
         std::mem::take(&mut reports.lost.lock().unwrap_or_else(PoisonError::into_inner))
     }

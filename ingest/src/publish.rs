@@ -11,7 +11,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
@@ -194,8 +194,7 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// Waits until every message is delivered or has failed. A producer that fails as a whole drops what it holds; what it was
-    /// handed at that moment would wait for its time to be over.
+    /// Waits until every message is delivered or has failed.
     fn settle(&self) -> KafkaResult<()> {
         let begun = Instant::now();
         loop {
@@ -203,9 +202,7 @@ impl<'a> Publisher<'a> {
             if flushed.is_ok() || begun.elapsed() >= DELIVERY * 2 {
                 return flushed;
             }
-            if self.producer.client().fatal_error().is_some() {
-                self.producer.purge(PurgeConfig::default().queue());
-            }
+            client::drop_if_failed(&self.producer);
         }
     }
 
