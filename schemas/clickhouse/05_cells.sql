@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS cells
 )
 ENGINE = ReplacingMergeTree(seen)
 ORDER BY (indicator, ward, date)
-SETTINGS index_granularity = 128, min_compress_block_size = 8192
+SETTINGS index_granularity = 128, min_compress_block_size = 8192, auto_statistics_types = ''
 COMMENT 'effective facts by indicator, ward code and day';
 
 -- Of each source and series the last day on which a state was ever stated, with what cells says of it: passes need not read the
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS last_states
 )
 ENGINE = ReplacingMergeTree(place)
 ORDER BY (indicator, ward, source, series)
-SETTINGS index_granularity = 128, min_compress_block_size = 8192
+SETTINGS index_granularity = 128, min_compress_block_size = 8192, auto_statistics_types = ''
 COMMENT 'the last state of each series';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS last_states_of_cells TO last_states

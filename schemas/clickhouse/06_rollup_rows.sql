@@ -1,6 +1,6 @@
 -- What the rows of wards in kept periods add to the areas above them, beside those of the same area: adding up an area reads only
 -- its wards. Passes write it first and read it in the same step; nobody else reads it. version as in rollup_rows. Texts have
--- numbers, which are compared and grouped in a third of the time; migrate sees to it that no two texts share one.
+-- numbers, which take less time to compare and to group; migrate sees to it that no two texts share one.
 CREATE TABLE IF NOT EXISTS summands
 (
     period_number  UInt64 MATERIALIZED sipHash64(concat(calendar, ' ', period))  COMMENT 'number of calendar and period',
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS summands
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (period_number, area_number, ward_number)
-SETTINGS index_granularity = 128, min_compress_block_size = 8192, non_replicated_deduplication_window = 10000
+SETTINGS index_granularity = 128, min_compress_block_size = 8192, auto_statistics_types = '', non_replicated_deduplication_window = 10000
 COMMENT 'rows of wards, as areas add them up';
 
 -- Rows of contract section 6 for kept periods. version = epoch << 32 | step: made of no clock.
@@ -69,5 +69,5 @@ CREATE TABLE IF NOT EXISTS rollup_rows
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (calendar, period, level, area_id, indicator)
-SETTINGS index_granularity = 256, min_compress_block_size = 8192, non_replicated_deduplication_window = 10000
+SETTINGS index_granularity = 256, min_compress_block_size = 1024, auto_statistics_types = '', non_replicated_deduplication_window = 10000
 COMMENT 'period rollups; read them through the view rollups';
