@@ -7,6 +7,7 @@ use chiso_schemas::store::Store;
 
 use crate::cells::CellScope;
 use crate::failure::Failure;
+use crate::last_states;
 use crate::scope::{STEP_PERIODS_MAX, Volume, cell_steps, reached_periods, volumes};
 use crate::sql::{Scope, Written, with_settings};
 use crate::stored;
@@ -43,10 +44,10 @@ const KINDS: &str = "
 SELECT toString(code) FROM reference_indicators WHERE generation IN ({before:UInt32}, {generation:UInt32})
 GROUP BY code HAVING uniqExact(kind) > 1";
 
-/// Wards that lie in another area than before.
+/// Wards that lie in another area than before, or that there are no more.
 const MOVED: &str = "
 SELECT ward FROM reference_chains WHERE generation >= {before:UInt32} AND generation <= {generation:UInt32}
-GROUP BY ward HAVING uniqExact(areas) > 1";
+GROUP BY ward HAVING uniqExact(areas) > 1 OR max(generation) < {generation:UInt32}";
 
 /// Recomputes what has changed since the generation of the last pass, in these periods. An unfinished pass may have written rows of
 /// any generation in between, so each of them is compared with the newest.
@@ -74,7 +75,8 @@ pub(crate) async fn follow(work: &mut Work<'_>, last: u32, periods: &[Period]) -
         volumes.iter().filter(|volume| codes.contains(&volume.indicator)).cloned().collect()
     };
     for indicators in cell_steps(&of(&kinds)) {
-        CellScope::of(work.generation, indicators).recompute(work.store).await?;
+        CellScope::of(work.generation, indicators.clone()).recompute(store).await?;
+        last_states::mend(store, work.reference, &indicators).await?;
     }
     if !whole.is_empty() {
         let reached = reached_periods(store, work.carry_days_max(), periods).await?;
@@ -98,7 +100,8 @@ pub(crate) async fn follow(work: &mut Work<'_>, last: u32, periods: &[Period]) -
     work.touched(periods).await
 }
 
-/// Takes the summands of wards that have moved out of the areas where they lay: their new rows do not replace them.
+/// Takes the summands of wards that have moved, or that there are no more, out of the areas where they lay: no new rows replace
+/// them.
 async fn forget_moved(work: &mut Work<'_>, last: u32) -> Result<(), Failure> {
     let (store, generation) = (work.store, work.generation);
     let of = |client: &clickhouse::Client, sql: &str| {

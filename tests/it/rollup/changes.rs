@@ -4,8 +4,9 @@ use std::path::Path;
 
 use chiso_tests::generate::{Log, Options};
 use chiso_tests::model::{CALENDARS, Fact, Reference, effective, judge_all, kept_periods, rows, to_csv};
+use serde_json::json;
 
-use super::TODAY;
+use super::{TODAY, fact, small_world_with};
 use crate::conformance::stored::{kept_line, kept_rows};
 use crate::harness::{ReferenceCopy, World, assert_same, small_country};
 
@@ -88,6 +89,31 @@ fn a_change_recomputes_no_more_than_it_touches() {
     renamed.replace("sources.csv", ",10,*", ",99,*");
     let (own, others) = change(&renamed, "kind != 'flow'");
     assert!(own > 0 && others == 0, "{own} and {others} of {rows}");
+}
+
+#[test]
+fn a_unit_that_there_is_no_more_counts_nowhere() {
+    // A merger takes place some days later than was said first, so the new ward has another unit id, and back.
+    let world = small_world_with("redated", &[fact("s", "bts-stations", "00101", "2025-12-10", json!({ "value": 7 }))]);
+    let redated = ReferenceCopy::of(&small_country());
+    redated
+        .replace("admin-units/units.csv", "P01@2025-07-01,2025-10-01,2026-01-31", "P01@2025-07-01,2025-10-01,2026-02-04")
+        .replace("admin-units/units.csv", "W00105@2026-02-01", "W00105@2026-02-05")
+        .replace("admin-units/units.csv", "P01@2025-07-01,2026-02-01,", "P01@2025-07-01,2026-02-05,")
+        .replace("admin-units/lineage.csv", "W00105@2026-02-01,whole,2026-02-01", "W00105@2026-02-05,whole,2026-02-05");
+    let shown = || {
+        world.sql(
+            "SELECT area_id, value FROM rollups WHERE calendar = 'civil' AND period = '2026-M02' ORDER BY area_id FORMAT TSVRaw",
+        )
+    };
+    let expected = |ward: &str| format!("P01@2025-07-01\t7\nVN\t7\n{ward}\t7");
+    assert_eq!(shown(), expected("W00105@2026-02-01"));
+    for (folder, ward) in [(redated.path().to_owned(), "W00105@2026-02-05"), (small_country(), "W00105@2026-02-01")] {
+        world.migrate_from(&folder).ok();
+        world.roll_up(TODAY);
+        assert_eq!(shown(), expected(ward));
+        world.rollup(&["audit", "--today", TODAY]).ok();
+    }
 }
 
 /// The small country with a change of every kind that takes no fact its place.
