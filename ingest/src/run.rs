@@ -138,7 +138,7 @@ pub fn reach(settings: &Settings, runtime: &Handle) -> Result<Store, Failure> {
     runtime.block_on(check_schema(&store)).map_err(|error| match error {
         SchemaError::Store(error) => error.into(),
         SchemaError::Missing { .. } => Failure::Dependency(error.to_string()),
-        SchemaError::Newer { .. } => Failure::Finding(error.to_string()),
+        SchemaError::Newer { .. } | SchemaError::Other { .. } => Failure::Finding(error.to_string()),
     })?;
     Ok(store)
 }

@@ -29,7 +29,7 @@ const MOMENT_EVERY: TimeDelta = TimeDelta::seconds(10);
 /// How `run` works.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// Among others from the end of a pass to the next.
+    /// Settings of the passes and of what is done beside them.
     pub settings: Settings,
     /// The local day, if it is not that of the clock.
     pub today: Option<NaiveDate>,
@@ -85,6 +85,7 @@ async fn turn(store: &Store, schedule: &Schedule, standing: &mut Option<Lead>) -
     let lead = match standing {
         Some(lead) => lead,
         None => {
+            check_schema(store).await?;
             let leader = Leader::of(store).await?;
             let claim = if leader.is_gone() { Claim::after(store, leader.epoch).await? } else { None };
             let Some(claim) = claim else {

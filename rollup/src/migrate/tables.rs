@@ -1,9 +1,8 @@
 //! The numbered SQL files, each applied once and noted with its digest, and the views, made anew each time.
 
-use chiso_schemas::store::{SCHEMA, Store, StoreError, VIEWS, statements};
+use chiso_schemas::store::{SCHEMA, Store, StoreError, VIEWS, schema_digest, statements};
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 
@@ -35,7 +34,7 @@ pub(super) async fn apply(store: &Store) -> Result<Vec<String>, Failure> {
             continue;
         }
         execute(store, name, text).await?;
-        let row = VersionRow { version, file: (*name).to_owned(), digest: digest(text) };
+        let row = VersionRow { version, file: (*name).to_owned(), digest: schema_digest(text) };
         note(store, &row).await.map_err(store.during("note the schema version"))?;
         applied.push((*name).to_owned());
     }
@@ -51,7 +50,7 @@ pub(super) async fn make_views(store: &Store) -> Result<(), Failure> {
 fn refuse_unknown(known: &[VersionRow]) -> Result<(), Failure> {
     for row in known {
         let ours = usize::try_from(row.version).ok().and_then(|version| SCHEMA.get(version));
-        let same = ours.is_some_and(|(name, text)| *name == row.file && digest(text) == row.digest);
+        let same = ours.is_some_and(|(name, text)| *name == row.file && schema_digest(text) == row.digest);
         if !same {
             return Err(Failure::Refused(format!(
                 "schema file {} (version {}) of the database is not the one of this release ({}); use the release that made it, or a newer one",
@@ -75,8 +74,4 @@ async fn note(store: &Store, row: &VersionRow) -> clickhouse::error::Result<()> 
     let mut insert = store.write().insert::<VersionRow>("schema_versions").await?;
     insert.write(row).await?;
     insert.end().await
-}
-
-fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -16,7 +16,7 @@ pub use connect::TrustError;
 pub use error::StoreError;
 pub use fault::{FAULTS, Fault};
 pub use reference::{ReferenceError, active_generation, active_reference, reference_of};
-pub use schema::{SCHEMA, SchemaError, VIEWS, check_schema};
+pub use schema::{SCHEMA, SchemaError, VIEWS, check_schema, schema_digest};
 pub use statements::statements;
 
 use crate::settings::ClickHouse;

@@ -1,5 +1,7 @@
 //! The tables: the SQL files in order, and whether the tables of a server are those this program knows.
 
+use sha2::{Digest, Sha256};
+
 use super::{Store, StoreError};
 
 macro_rules! files {
@@ -43,6 +45,18 @@ pub enum SchemaError {
         /// Files that were not applied.
         missing: Vec<String>,
     },
+    /// Tables of another release.
+    #[error(
+        "files {} of the schema of database {database} are not those of this release ({}); use the release that made them, or a newer one",
+        changed.join(", "),
+        env!("CARGO_PKG_VERSION")
+    )]
+    Other {
+        /// The database.
+        database: String,
+        /// Files that have another text.
+        changed: Vec<String>,
+    },
     /// A newer release has been here.
     #[error(
         "database {database} was made by a newer release (it has {}, this is {}); upgrade this program",
@@ -63,21 +77,37 @@ const ABSENT: [u32; 2] = [60, 81];
 /// Checks that `migrate` of this release has made the tables.
 ///
 /// # Errors
-/// Tables are missing, or a newer release made them, or ClickHouse did not answer.
+/// Tables are missing, or another release made them, or ClickHouse did not answer.
 pub async fn check_schema(store: &Store) -> Result<(), SchemaError> {
     let database = store.database().to_owned();
-    let applied = store.read().query("SELECT DISTINCT file FROM schema_versions ORDER BY file").fetch_all::<String>().await;
+    let applied = store.read().query("SELECT file, digest FROM schema_versions FINAL ORDER BY file");
+    let applied = applied.fetch_all::<(String, String)>().await;
     let applied = match applied.map_err(store.during("read the schema version")) {
         Ok(applied) => applied,
         Err(error) if error.code().is_some_and(|code| ABSENT.contains(&code)) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let unknown = applied.iter().filter(|file| !SCHEMA.iter().any(|(name, _)| name == file)).cloned().collect::<Vec<_>>();
-    let missing = SCHEMA.iter().map(|(name, _)| (*name).to_owned()).filter(|name| !applied.contains(name)).collect::<Vec<_>>();
+    let known = |file: &str| SCHEMA.iter().find(|(name, _)| *name == file);
+    let files = |is_meant: &dyn Fn(&str, &str) -> bool| -> Vec<String> {
+        applied.iter().filter(|(file, digest)| is_meant(file, digest)).map(|(file, _)| file.clone()).collect()
+    };
+    let unknown = files(&|file, _| known(file).is_none());
     if !unknown.is_empty() {
         return Err(SchemaError::Newer { database, unknown });
     }
+    let changed = files(&|file, noted| known(file).is_some_and(|(_, text)| schema_digest(text) != noted));
+    if !changed.is_empty() {
+        return Err(SchemaError::Other { database, changed });
+    }
+    let is_missing = |name: &&str| applied.iter().all(|(file, _)| file != name);
+    let missing: Vec<String> = SCHEMA.iter().map(|(name, _)| *name).filter(is_missing).map(str::to_owned).collect();
     if missing.is_empty() { Ok(()) } else { Err(SchemaError::Missing { database, missing }) }
+}
+
+/// SHA-256 in hex of the text of a file, which `schema_versions` keeps.
+#[must_use]
+pub fn schema_digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -20,12 +20,19 @@ pub(crate) enum Stop {
     Before(&'static str),
     /// When ClickHouse has answered the statement with this number, the first being 1, of those that write.
     After(u32),
+    /// The same, of those that write or make something.
+    Making(u32),
 }
 
 /// Runs `chiso-rollup` and kills it when ClickHouse has answered the statement with this number of those that write; whether it made
 /// so many.
 pub(crate) fn killed_after(world: &World, arguments: &[&str], statement: u32) -> bool {
-    let (address, gate) = Gate::start(Stop::After(statement), &world.engines.clickhouse_url);
+    killed_at(world, arguments, Stop::After(statement))
+}
+
+/// Runs `chiso-rollup` and kills it where the line stops; whether it came there.
+pub(crate) fn killed_at(world: &World, arguments: &[&str], stop: Stop) -> bool {
+    let (address, gate) = Gate::start(stop, &world.engines.clickhouse_url);
     let mut command = world.command("chiso-rollup", arguments);
     command.env("CHISO__CLICKHOUSE__URL", address).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
@@ -87,6 +94,11 @@ impl Gate {
         self.opens.notify_all();
     }
 
+    fn counts(&self, text: &str) -> bool {
+        let makes = matches!(self.stop, Stop::Making(_)) && text.contains("CREATE ");
+        makes || ["INSERT INTO ", "ALTER TABLE "].iter().any(|word| text.contains(word))
+    }
+
     fn halt(&self) {
         self.reached.store(true, Ordering::SeqCst);
         let opened = self.opened.lock().unwrap();
@@ -107,7 +119,7 @@ impl Gate {
                         .replace('`', "");
                     match self.stop {
                         Stop::Before(begin) if text.contains(begin) && !self.is_reached() => self.halt(),
-                        Stop::After(number) if ["INSERT INTO ", "ALTER TABLE "].iter().any(|word| text.contains(word)) => {
+                        Stop::After(number) | Stop::Making(number) if self.counts(&text) => {
                             let is_it = self.written.fetch_add(1, Ordering::SeqCst) + 1 == number;
                             halts_after.store(is_it, Ordering::SeqCst);
                         }

@@ -3,9 +3,14 @@
 use std::collections::BTreeSet;
 use std::process::Stdio;
 
+use chiso_tests::generate::{Log, Options};
+use chiso_tests::model::{Reference, judge_all};
 use serde_json::{Value, json};
 
+use super::changes::changed;
+use super::gate::{Stop, killed_after, killed_at};
 use super::{TODAY, small_world};
+use crate::conformance::portions::check;
 use crate::harness::{Ended, ReferenceCopy, World, small_country};
 
 /// The numbered SQL files of the project.
@@ -88,6 +93,86 @@ fn a_migrate_that_was_killed_is_done_again() {
     changed.replace("sources.csv", ",10,*", ",11,*");
     assert_eq!(summary(world.migrate_from(changed.path()))["generation"], 3);
     assert_eq!(world.sql(shown), "urn:vn:one-stop\t11");
+}
+
+/// What a database consists of, and the reference data that it shows.
+fn shape(world: &World) -> String {
+    let tables = "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY name";
+    let data = ["indicators", "units", "lineage", "sources", "targets"].map(|view| format!("SELECT * FROM {view} ORDER BY ALL"));
+    let shown = [tables.to_owned()].into_iter().chain(data).map(|sql| world.sql(&sql)).collect::<Vec<_>>().join("\n");
+    shown.replace(&world.database, "database")
+}
+
+#[test]
+fn a_first_migrate_may_be_killed_after_any_of_its_statements() {
+    let reference = small_country();
+    let arguments = ["migrate", "--reference", reference.to_str().unwrap()];
+    let whole = World::bare("whole", 1);
+    whole.rollup(&arguments).ok();
+    let expected = shape(&whole);
+    let world = World::bare("cut", 1);
+    let mut cut = 0;
+    while killed_at(&world, &arguments, Stop::Making(cut + 1)) {
+        cut += 1;
+        // What is there is used by nobody before it is whole.
+        let early = world.rollup(&["run", "--once", "--today", TODAY]);
+        assert!(early.code == Some(0) || early.stderr.contains("chiso-rollup migrate"), "after statement {cut}: {early:?}");
+        world.rollup(&arguments).ok();
+        assert_eq!(shape(&world), expected, "after statement {cut}");
+        world.roll_up(TODAY);
+        world.engines.sql("default", &format!("DROP DATABASE {} SYNC", world.database));
+    }
+    assert_eq!(shape(&world), expected);
+    assert!(cut > 60, "a first migrate makes more than {cut} statements that write");
+}
+
+#[test]
+fn a_migrate_with_other_reference_data_may_be_killed_after_any_of_its_statements() {
+    let changed = changed();
+    let folders = [small_country(), changed.path().to_owned()];
+    let references = [0, 1].map(|at: usize| Reference::load(&folders[at]).unwrap());
+    let world = World::with_reference("cut", 2, &folders[0]);
+    let options = Options { seed: 41, facts: 300, bad: 0.0, topic: world.topic.clone(), ..Options::default() };
+    let log = Log::generate(&references[0], &options).unwrap().messages;
+    world.publish(&log);
+    world.process(TODAY);
+    let facts = judge_all(&references[0], &log).facts;
+    let generation = || world.roll_up(TODAY)["generation"].as_u64().unwrap();
+    let mut known = generation();
+    let (mut cut, mut now) = (0, 0);
+    let mut in_force = [0, 0];
+    loop {
+        let next = 1 - now;
+        let arguments = ["migrate", "--reference", folders[next].to_str().unwrap()];
+        let is_cut = killed_after(&world, &arguments, cut + 1);
+        let found = generation();
+        let shown = if found > known { next } else { now };
+        in_force[usize::from(shown == next)] += 1;
+        // All of the one or all of the other.
+        check(&world, &format!("killed after statement {}", cut + 1), TODAY, references[shown].clone(), &facts);
+        if !is_cut {
+            break;
+        }
+        cut += 1;
+        world.rollup(&arguments).ok();
+        known = generation();
+        assert_eq!(known > found, shown == now, "what was activated is not activated again");
+        now = next;
+    }
+    assert!(cut >= 10 && in_force[0] >= 8 && in_force[1] >= 2, "{cut} statements, {in_force:?}");
+    world.rollup(&["audit", "--today", TODAY]).ok();
+}
+
+#[test]
+fn a_file_with_another_text_is_of_another_release() {
+    let world = small_world("other_text");
+    world.sql("INSERT INTO schema_versions (version, file, digest) SELECT version, file, 'x' FROM schema_versions WHERE file = '05_cells.sql'");
+    for ended in
+        [world.rollup(&["run", "--once", "--today", TODAY]), world.chiso_ingest(&["coverage"]), world.rollup(&["migrate"])]
+    {
+        let complaint = ended.fails(1);
+        assert!(complaint.contains("05_cells.sql") && complaint.contains("release"), "{complaint}");
+    }
 }
 
 #[test]
