@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::failure::Failure;
 use crate::metrics::Metrics;
-use crate::report::chore::Reports;
+use crate::report::chore::{Closes, Reports};
 use crate::scheduler::Schedule;
 use crate::{audit, compaction, findings, moment_of, sweep};
 
@@ -34,12 +34,11 @@ pub(crate) async fn run(store: Store, schedule: Schedule) {
             note(&metrics, "ledger", compaction::when_grown(&store, &settings.ledger).await);
         }
         if due.is_due() {
-            let looked = reports.look(&store, moment_of(today)).await;
+            let looked = reports.look(&store, moment_of(today), Closes::Yes).await;
             if let Ok(looked) = &looked {
                 metrics.reports_closed(looked.closed);
-                metrics.reports_late(looked.late.len() as u64);
             }
-            note(&metrics, "reports", looked);
+            note(&metrics, "reports", looked.and_then(|looked| looked.failed.map_or(Ok(()), Err)));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -49,7 +49,6 @@ struct Inner {
     audits: Counter,
     audit_differences: Counter,
     reports_closed: Counter,
-    reports_late: Gauge,
     standing: Arc<StandingMetrics>,
     ready: Gauge,
     troubles: Family<Named, Gauge<f64, AtomicU64>>,
@@ -82,7 +81,6 @@ impl Metrics {
             audits: Counter::default(),
             audit_differences: Counter::default(),
             reports_closed: Counter::default(),
-            reports_late: Gauge::default(),
             standing: Arc::default(),
             ready: Gauge::default(),
             troubles: Family::default(),
@@ -92,7 +90,7 @@ impl Metrics {
             drop(inner.passes.get_or_create(&[("result", result)]));
         }
         for family in [&inner.chores, &inner.chore_failures] {
-            for chore in ["ledger", "sweep"] {
+            for chore in ["ledger", "reports", "findings", "offset_gaps", "all_findings", "audit", "sweep"] {
                 drop(family.get_or_create(&[("chore", chore)]));
             }
         }
@@ -127,10 +125,8 @@ impl Metrics {
     /// This scheduler leads in that epoch, or stands by.
     pub(crate) fn leads(&self, epoch: Option<u32>) {
         self.0.leading.set(i64::from(epoch.is_some()));
-        match epoch {
-            Some(epoch) => _ = self.0.epoch.set(i64::from(epoch)),
-            // Whoever leads looks after the reports.
-            None => _ = self.0.reports_late.set(0),
+        if let Some(epoch) = epoch {
+            self.0.epoch.set(i64::from(epoch));
         }
         self.0.health.works(epoch.is_some());
     }
@@ -164,14 +160,9 @@ impl Metrics {
         self.0.audit_differences.inc_by(differences);
     }
 
-    /// Reports were closed or restated.
+    /// That many versions of reports were closed.
     pub fn reports_closed(&self, reports: u64) {
         self.0.reports_closed.inc_by(reports);
-    }
-
-    /// That many closes are due now and wait for their data.
-    pub fn reports_late(&self, reports: u64) {
-        self.0.reports_late.set(i64::try_from(reports).unwrap_or(i64::MAX));
     }
 }
 
@@ -200,8 +191,7 @@ impl Inner {
         ours.register("audits", "Audits that have ended", self.audits.clone());
         let help = "Differences between rollups and events that audits have found: must be 0";
         ours.register("audit_differences", help, self.audit_differences.clone());
-        ours.register("reports_closed", "Reports closed or restated by this scheduler", self.reports_closed.clone());
-        ours.register("reports_late", "Reports whose close is due and waits for its data", self.reports_late.clone());
+        ours.register("reports_closed", "Versions of reports that this scheduler has closed", self.reports_closed.clone());
         ours.register("ready", "1 while figures follow the facts, as /readyz says", self.ready.clone());
         let help = "Seconds since when ClickHouse does not do its part; 0 while it does";
         ours.register("dependency_trouble_seconds", help, self.troubles.clone());

@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 
 use chiso_schemas::calendar::Period;
 use chiso_schemas::reference::{FIRST_DAY, LAST_DAY, Reference};
-use chiso_schemas::store::{Store, check_schema};
+use chiso_schemas::store::{Store, active_reference, check_schema};
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 
+use crate::arguments::unknown;
 use crate::cells::CellScope;
 use crate::claim::Claim;
 use crate::failure::Failure;
 use crate::last_states;
 use crate::lead::Beats;
+use crate::moment_of;
 use crate::pass::{changes, periods_to_keep};
 use crate::progress::Progress;
+use crate::report::chore::{Closes, Reports};
 use crate::scope::{Volume, cell_steps, opened, reached_periods, volumes};
 use crate::sql::Written;
 use crate::stored;
@@ -80,12 +83,7 @@ impl Selection {
         if from > to {
             problems.push(format!("--from {from} is later than --to {to}"));
         }
-        let unknown = self.indicator.iter().filter(|code| reference.indicators.get(code).is_none());
-        problems.extend(unknown.map(|code| format!("indicator {code:?} is not in the catalogue (see the view indicators)")));
-        let unknown = self.area.iter().filter(|area| reference.units.area(area).is_none());
-        problems.extend(unknown.map(|area| {
-            format!("area {area:?} is no unit: use a unit id such as W11413@2025-07-01 (see the view units), or VN")
-        }));
+        problems.extend(unknown(reference, &self.indicator, &self.area));
         if problems.is_empty() { Ok(()) } else { Err(Failure::Usage(problems.join("\n"))) }
     }
 
@@ -104,29 +102,39 @@ impl Selection {
 /// then the same command goes on where this one was.
 pub async fn run(store: &Store, selection: &Selection, today: NaiveDate) -> Result<Summary, Failure> {
     check_schema(store).await?;
+    // Before an epoch is claimed: what cannot be done makes nobody stand by.
+    selection.check(&active_reference(store).await?.1)?;
     let claim = Claim::next(store).await?;
     let beats = Beats::start(store, claim);
-    let mut turn = Turn::new(claim, TimeDelta::zero());
-    let (_, reference) = turn.reference(store).await?;
-    selection.check(&reference)?;
+    let rebuilt = lead(store, Turn::new(claim, TimeDelta::zero()), selection, today).await;
+    beats.end(store).await?;
+    rebuilt
+}
+
+/// Rolls up what has changed, and rebuilds until that was done with the newest reference data.
+async fn lead(store: &Store, mut turn: Turn, selection: &Selection, today: NaiveDate) -> Result<Summary, Failure> {
     touched::sweep(store).await?;
     let summary = changes(store, &mut turn, today).await?;
-    let rebuilt = loop {
-        match rebuild(store, &mut turn, selection, today).await {
-            Ok(None) => tracing::info!("the reference data have changed, beginning again"),
-            Ok(Some(rebuilt)) => break Ok(rebuilt),
-            Err(error) => break Err(error),
+    let mut reports = Reports::default();
+    loop {
+        match rebuild(store, &mut turn, selection, (today, &mut reports)).await? {
+            None => tracing::info!("the reference data have changed, beginning again"),
+            Some(mut rebuilt) => {
+                rebuilt.rows += summary.rows;
+                return Ok(rebuilt);
+            }
         }
-    };
-    beats.end(store).await?;
-    let mut rebuilt = rebuilt?;
-    rebuilt.rows += summary.rows;
-    Ok(rebuilt)
+    }
 }
 
 /// Nothing if the reference data changed meanwhile: what was written with the old ones was recomputed with the new ones then, and
 /// may only be written again with these.
-async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: NaiveDate) -> Result<Option<Summary>, Failure> {
+async fn rebuild(
+    store: &Store,
+    turn: &mut Turn,
+    selection: &Selection,
+    (today, reports): (NaiveDate, &mut Reports),
+) -> Result<Option<Summary>, Failure> {
     let (generation, reference) = turn.reference(store).await?;
     let epoch = turn.claim.epoch;
     let run = Run::begin(store, selection, generation).await?;
@@ -175,6 +183,10 @@ async fn rebuild(store: &Store, turn: &mut Turn, selection: &Selection, today: N
         // What has arrived meanwhile waits for no whole rebuild.
         let changed = changes(store, turn, today).await?;
         summary.rows += changed.rows;
+        // Nobody else looks meanwhile.
+        if let Err(error) = reports.look(store, moment_of(Some(today)), Closes::NotNow).await {
+            tracing::warn!(%error, "it cannot be told which reports are late");
+        }
         if changed.generation != generation {
             return Ok(None);
         }
@@ -195,9 +207,7 @@ struct Cells {
 async fn cells(store: &Store, reference: &Reference, scope: CellScope) -> Result<Cells, Failure> {
     let removed = scope.remove_impossible(store).await?;
     scope.recompute(store).await?;
-    let is_stock = |code: &&String| reference.indicators.get(code).is_some_and(|own| own.kind.is_stock());
-    let stocks: Vec<String> = scope.indicators.iter().filter(is_stock).cloned().collect();
-    Ok(Cells { removed, mended: last_states::mend(store, &stocks).await? })
+    Ok(Cells { removed, mended: last_states::mend(store, reference, &scope.indicators).await? })
 }
 
 /// All rows of these indicators in these periods, or those of some areas.
@@ -235,12 +245,14 @@ struct ProgressRow {
 }
 
 impl Run {
-    /// Goes on with the last run of this rebuild if that is not finished and knew the same reference data, or begins a new one.
+    /// Goes on with the last run of this rebuild if that is not finished, was at work within the last day and knew the same
+    /// reference data, or begins a new one.
     async fn begin(store: &Store, selection: &Selection, generation: u32) -> Result<Self, Failure> {
         let scope = selection.name();
         let query = store.read().query(
             "SELECT begun_at AS begun, groupUniqArray(toString(indicator)) AS indicators FROM rebuilds
-             WHERE scope = ? GROUP BY begun_at HAVING min(generation) = ? AND max(generation) = ? ORDER BY begun_at DESC LIMIT 1",
+             WHERE scope = ? GROUP BY begun_at HAVING min(generation) = ? AND max(generation) = ? AND max(done_at) > now64(3) - INTERVAL 1 DAY
+             ORDER BY begun_at DESC LIMIT 1",
         );
         let last = query.bind(&scope).bind(generation).bind(generation).fetch_optional::<DoneRow>().await;
         let last = last.map_err(store.during("look for a rebuild that was stopped"))?;

@@ -14,7 +14,7 @@ use crate::metrics::{Metrics, Standing};
 /// From one look to the next.
 const EVERY: Duration = Duration::from_secs(5);
 /// From one count of findings to the next: there may be many.
-const FINDINGS_EVERY: Duration = Duration::from_secs(60);
+const FINDINGS_EVERY: Duration = Duration::from_secs(15);
 /// ClickHouse may take so long to answer; longer counts as no answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 

@@ -38,7 +38,8 @@ SETTINGS index_granularity = 2048, non_replicated_deduplication_window = 10000,
 COMMENT 'rows of closed reports; read them through the view reports';
 
 -- Which stage is which version of the report of an area. Of claims of one version the first that ClickHouse took counts, by the
--- number that it gave its block: no token that is forgotten and no clock decides.
+-- number that it gave its block: no token that is forgotten and no clock decides. The others are removed, since a restored copy
+-- numbers its blocks anew.
 CREATE TABLE IF NOT EXISTS report_claims
 (
     calendar          LowCardinality(String)         COMMENT 'civil or legal',

@@ -22,7 +22,7 @@ pub(crate) struct Standing {
     pub(crate) oldest_ms: i64,
     /// Rows of the ledger.
     pub(crate) ledger_rows: u64,
-    /// Milliseconds since the last sign of life of the leader; `i64::MAX` if nobody leads.
+    /// Milliseconds since the last sign of life of the leader; `i64::MAX` if nobody has ever led.
     pub(crate) silent_ms: i64,
     /// `complete_through` in milliseconds since 1970, if all partitions are read.
     pub(crate) complete_ms: Option<i64>,
@@ -66,6 +66,8 @@ impl Collector for StandingMetrics {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64());
             gauge("complete_through_age_seconds", "Seconds that the figures are behind Kafka.", (now - complete).max(0.0))?;
         }
+        let late = standing.findings.iter().find(|(kind, _)| *kind == Kind::LateClose).map_or(0, |(_, count)| *count);
+        gauge("reports_late", "Reports that are due and not closed, as whoever leads has found.", late as f64)?;
         let mut family = encoder.encode_descriptor("open_findings", "Open findings by kind.", None, MetricType::Gauge)?;
         for (kind, count) in &standing.findings {
             ConstGauge::<u64>::new(*count).encode(family.encode_family(&[("kind", kind.as_str())])?)?;

@@ -8,8 +8,8 @@ use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use nix::unistd::{Uid, User};
 
-use super::chore::{Looked, Reports};
-use super::close::{Request, close, restate, unwritten};
+use super::chore::{Closes, Looked, Reports};
+use super::close::{Request, close, restate};
 use super::diff::{self, Compared};
 use super::difference;
 use super::list::{Listed, list};
@@ -153,10 +153,13 @@ pub async fn run(store: &Store, args: ReportArgs, mut out: impl Write + Send) ->
 
 async fn close_due(store: &Store, today: Option<NaiveDate>, out: &mut impl Write) -> Result<(), Failure> {
     check_schema(store).await?;
-    let Looked { closed, late } = Reports::default().look(store, moment_of(today)).await?;
-    writeln!(out, "{closed} reports of areas closed").map_err(unwritten)?;
+    let Looked { closed, late, failed } = Reports::default().look(store, moment_of(today), Closes::Yes).await?;
+    writeln!(out, "{closed} reports of areas closed").map_err(Failure::unwritten)?;
     for late in &late {
-        writeln!(out, "{} {} is late: {}", late.report.0, late.report.1, late.detail).map_err(unwritten)?;
+        writeln!(out, "{} {} is late: {}", late.report.0, late.report.1, late.detail).map_err(Failure::unwritten)?;
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     if late.is_empty() {
         Ok(())

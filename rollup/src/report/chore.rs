@@ -10,7 +10,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use tracing::{info, warn};
 
 use super::freeze::{Because, Freeze, Which, sweep};
-use super::{InForce, about, utc};
+use super::{InForce, unclosed_levels, utc};
 use crate::failure::Failure;
 use crate::findings::{self, Found, Kind};
 use crate::scope::{Label, label, opened};
@@ -21,6 +21,8 @@ pub(super) const LOOK_BACK_DAYS: u64 = 400;
 const PATIENCE: TimeDelta = TimeDelta::seconds(60);
 /// How often a report that is closed is looked at again, for areas that have got their first row since.
 const AGAIN_AFTER: Duration = Duration::from_secs(600);
+/// How often it is looked for what closes have left that were killed.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// How often it is looked again what is open of a report that is late.
 const LATE_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// Who closes by schedule.
@@ -36,11 +38,21 @@ pub(crate) struct Late {
 }
 
 /// What one look at the reports has brought.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Default, Debug)]
 pub(crate) struct Looked {
     /// Versions that were made.
     pub(crate) closed: u64,
     pub(crate) late: Vec<Late>,
+    /// Why a report was not closed, if that failed; of the last one.
+    pub(crate) failed: Option<Failure>,
+}
+
+/// Whether a look closes what is due and whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Closes {
+    Yes,
+    /// A rebuild is writing rows.
+    NotNow,
 }
 
 /// The reports of a scheduler, from one look to the next.
@@ -50,37 +62,41 @@ pub(crate) struct Reports {
     settled: HashMap<Label, Instant>,
     /// Late ones: since when they wait, and when it was looked what of them is open.
     waiting: HashMap<Label, (DateTime<Utc>, Instant)>,
-    is_swept: bool,
+    swept: Option<Instant>,
 }
 
 impl Reports {
     /// Closes what is due, now or since it fell due while nobody looked, and notes what is late as findings. A report that
-    /// cannot be closed holds up no other.
+    /// cannot be closed holds up no other, and is late.
     ///
     /// # Errors
     /// ClickHouse does not answer.
-    pub(crate) async fn look(&mut self, store: &Store, now: DateTime<Utc>) -> Result<Looked, Failure> {
+    pub(crate) async fn look(&mut self, store: &Store, now: DateTime<Utc>, closes: Closes) -> Result<Looked, Failure> {
         let Some(data) = InForce::known(store, self.data.as_ref()).await? else { return Ok(Looked::default()) };
-        if !self.is_swept {
+        if self.swept.is_none_or(|swept| swept.elapsed() >= SWEEP_EVERY) {
             sweep(store).await?;
-            self.is_swept = true;
+            self.swept = Some(Instant::now());
         }
         self.settled.retain(|_, looked| looked.elapsed() < AGAIN_AFTER);
-        let (mut looked, mut failed) = (Looked::default(), None);
+        let mut looked = Looked::default();
         for due in due(&data, now, &opened(store).await?) {
             if self.settled.contains_key(&label(&due.period)) {
                 continue;
             }
             if let Some(since) = self.still_waits(&data, &due) {
-                self.judge(&data, &due.period, (Some(since), now), &mut looked);
+                self.judge(&due.period, (Some(since), now), &data.reached(), &mut looked);
                 continue;
             }
-            match close(store, &data, &due).await {
-                Ok((closed, waiting)) => {
+            match close(store, &data, &due, closes).await {
+                Ok((closed, waiting, why)) => {
                     looked.closed += closed;
-                    self.judge(&data, &due.period, (waiting, now), &mut looked);
+                    self.judge(&due.period, (waiting, now), &why, &mut looked);
                 }
-                Err(error) => failed = Some(error),
+                Err(error) => {
+                    let since = due.levels.iter().map(|(_, due)| *due).min();
+                    self.judge(&due.period, (since, now), &format!("closing it failed: {error}"), &mut looked);
+                    looked.failed = Some(error);
+                }
             }
         }
         self.data = Some(data);
@@ -89,7 +105,7 @@ impl Reports {
             Found { subject, period, detail: late.detail.clone() }
         };
         findings::replace(store, Kind::LateClose, &looked.late.iter().map(found).collect::<Vec<_>>()).await?;
-        failed.map_or(Ok(looked), Err)
+        Ok(looked)
     }
 
     /// Since when a report waits that was looked at just now, while the data have not moved as far as it needs.
@@ -99,14 +115,8 @@ impl Reports {
         (!is_whole && looked.elapsed() < LATE_AGAIN_AFTER).then_some(*since)
     }
 
-    /// A report that waits since a moment, or for nothing.
-    fn judge(
-        &mut self,
-        data: &InForce,
-        period: &Period,
-        (waiting, now): (Option<DateTime<Utc>>, DateTime<Utc>),
-        looked: &mut Looked,
-    ) {
+    /// A report that waits since a moment and says why, or for nothing.
+    fn judge(&mut self, period: &Period, (waiting, now): (Option<DateTime<Utc>>, DateTime<Utc>), why: &str, looked: &mut Looked) {
         let report = label(period);
         match waiting {
             None => {
@@ -114,7 +124,7 @@ impl Reports {
                 self.settled.insert(report, Instant::now());
             }
             Some(due) if now >= due + PATIENCE => {
-                let detail = format!("due at {}, but {}", utc(due), data.reached());
+                let detail = format!("due at {}, but {why}", utc(due));
                 if self.waiting.get(&report).is_none_or(|(_, looked)| looked.elapsed() >= LATE_AGAIN_AFTER) {
                     self.waiting.insert(report.clone(), (due, Instant::now()));
                     warn!(calendar = %period.calendar, period = %period.id, detail, "report is late");
@@ -126,19 +136,33 @@ impl Reports {
     }
 }
 
-/// Closes what is whole of a report that is due; how many areas, and since when the others wait.
-async fn close(store: &Store, data: &InForce, Due { period, levels }: &Due) -> Result<(u64, Option<DateTime<Utc>>), Failure> {
-    let levels = with_unclosed(store, period, levels).await?;
-    let (ready, waiting): (Vec<_>, Vec<_>) = levels.into_iter().partition(|(_, due)| data.reaches(*due));
-    let waiting = waiting.iter().map(|(_, due)| *due).min();
+/// Closes what is whole of a report that is due; how many areas, since when the others wait, and why.
+async fn close(
+    store: &Store,
+    data: &InForce,
+    Due { period, levels }: &Due,
+    closes: Closes,
+) -> Result<(u64, Option<DateTime<Utc>>, String), Failure> {
+    let unclosed = unclosed_levels(store, period).await?;
+    let levels = levels.iter().filter(|(level, _)| unclosed.contains(level)).copied();
+    let (ready, waiting): (Vec<_>, Vec<_>) = levels.partition(|(_, due)| data.reaches(*due));
+    let since = |levels: &[(Level, DateTime<Utc>)]| levels.iter().map(|(_, due)| *due).min();
+    let waits = since(&waiting);
     if ready.is_empty() {
-        return Ok((0, waiting));
+        return Ok((0, waits, data.reached()));
+    }
+    if closes == Closes::NotNow {
+        return Ok((
+            0,
+            since(&ready).into_iter().chain(waits).min(),
+            "a rebuild is at work, and nothing is closed meanwhile".to_owned(),
+        ));
     }
     let ready = Which::Unclosed(ready.into_iter().map(|(level, _)| level).collect());
     let freeze = Freeze { store, data, period, by: SCHEDULER, because: Because::Schedule, incomplete: false };
     let made = freeze.freeze(&ready).await?.len() as u64;
     info!(calendar = %period.calendar, period = %period.id, areas = made, "report closed");
-    Ok((made, waiting))
+    Ok((made, waits, data.reached()))
 }
 
 /// A period whose reports are due, with the levels and since when.
@@ -164,18 +188,4 @@ fn due(data: &InForce, now: DateTime<Utc>, opened: &HashSet<Label>) -> Vec<Due> 
         }
     }
     found
-}
-
-/// Those of the levels that have areas with rows and without a version.
-async fn with_unclosed(
-    store: &Store,
-    period: &Period,
-    levels: &[(Level, DateTime<Utc>)],
-) -> Result<Vec<(Level, DateTime<Utc>)>, Failure> {
-    let sql = "SELECT DISTINCT toString(level) FROM rollup_rows FINAL
-               WHERE calendar = {calendar:String} AND period = {period:String} AND NOT gone
-                 AND area_id NOT IN (SELECT area_id FROM report_claims WHERE calendar = {calendar:String} AND period = {period:String})";
-    let unclosed = about(store, sql, period, &[]).fetch_all::<String>().await;
-    let unclosed = unclosed.map_err(store.during("look for reports that are not closed"))?;
-    Ok(levels.iter().filter(|(level, _)| unclosed.iter().any(|word| word == level.as_str())).copied().collect())
 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::diff::{self, Side};
 use super::difference::{Format, print};
 use super::freeze::{Because, Freeze, Made, Which};
-use super::{InForce, end_of, is_opened, utc, versions};
+use super::{InForce, end_of, is_opened, unclosed_levels, utc, versions};
 use crate::failure::Failure;
 
 /// What is to be closed or restated.
@@ -43,7 +43,11 @@ pub(super) async fn close(store: &Store, request: &Request, incomplete: bool, ou
     let which = if named.is_empty() { Which::Unclosed(Level::ALL.to_vec()) } else { Which::Named(named) };
     let is_late = !data.reaches(wanted);
     let mut made = Vec::new();
-    if !is_nothing_left(&which, &already) {
+    let is_left = match &which {
+        Which::Named(named) => named.iter().any(|(area, _)| already.iter().all(|version| version.area_id != *area)),
+        _ => !unclosed_levels(store, &period).await?.is_empty(),
+    };
+    if is_left {
         if is_late && !incomplete {
             return Err(late(&data, &period, wanted));
         }
@@ -67,14 +71,7 @@ pub(super) async fn close(store: &Store, request: &Request, incomplete: bool, ou
         }
     };
     let mut said = said;
-    said().map_err(unwritten)
-}
-
-fn is_nothing_left(which: &Which, already: &[super::Version]) -> bool {
-    match which {
-        Which::Named(named) => named.iter().all(|(area, _)| already.iter().any(|version| version.area_id == *area)),
-        _ => false,
-    }
+    said().map_err(Failure::unwritten)
 }
 
 /// Freezes the next version of closed reports whose rows have changed, and prints what differs.
@@ -98,9 +95,10 @@ pub(super) async fn restate(store: &Store, request: &Request, out: &mut impl Wri
         Freeze { store, data: &data, period: &period, by: &request.by, because: Because::Restatement, incomplete: false };
     let made = freeze.freeze(&Which::Changed(request.areas.clone())).await?;
     if made.is_empty() {
-        return writeln!(out, "{title}: no row has changed since it was closed, nothing to restate").map_err(unwritten);
+        return writeln!(out, "{title}: no row has changed since the latest version, nothing to restate")
+            .map_err(Failure::unwritten);
     }
-    tell(out, (&title, "restated"), &made, true).map_err(unwritten)?;
+    tell(out, (&title, "restated"), &made, true).map_err(Failure::unwritten)?;
     let mut versions: Vec<u32> = made.iter().map(|made| made.version).collect();
     versions.sort_unstable();
     versions.dedup();
@@ -108,7 +106,7 @@ pub(super) async fn restate(store: &Store, request: &Request, out: &mut impl Wri
         let areas: Vec<String> = made.iter().filter(|made| made.version == version).map(|made| made.area_id.clone()).collect();
         let sides = (Side::Version(version - 1), Side::Version(version));
         let comparison = diff::compare(store, &data, (&period, &areas), sides).await?;
-        print(&[comparison], Format::Text, out).map_err(unwritten)?;
+        print(&[comparison], Format::Text, out).map_err(Failure::unwritten)?;
     }
     Ok(())
 }
@@ -150,8 +148,4 @@ fn tell(out: &mut impl Write, (title, done): (&str, &str), made: &[Made], one_by
         writeln!(out, "{title}: {done} {} areas, {rows} rows; the hash of each: chiso-rollup report list --area ID", made.len())?;
     }
     Ok(())
-}
-
-pub(super) fn unwritten(cause: std::io::Error) -> Failure {
-    Failure::Output { place: "standard output".to_owned(), cause }
 }

@@ -10,7 +10,6 @@ use chrono::{DateTime, Utc};
 use clickhouse::query::Query;
 
 use super::causes::{self, Causes};
-use super::close::unwritten;
 use super::difference::{Changed, Comparison, Format, differing, print};
 use super::{InForce, Version, about, utc, versions};
 use crate::export::row::{self, ExportRow};
@@ -160,7 +159,7 @@ pub(super) async fn diff(store: &Store, compared: &Compared, format: Format, out
         let areas = if is_all { &[][..] } else { &both[..] };
         comparisons.push(compare(store, &data, (&period, areas), (from, to)).await?);
     }
-    print(&comparisons, format, out).map_err(unwritten)
+    print(&comparisons, format, out).map_err(Failure::unwritten)
 }
 
 /// What differs between two sides of a period; no areas = all that are closed.

@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use super::diff::{CURRENT, LATEST, changed};
 use super::digest::{self, Staged};
-use super::{InForce, about, utc, versions};
+use super::{InForce, Version, about, utc, versions};
 use crate::failure::Failure;
 use crate::sql::{COLUMNS, with_settings};
 
-/// Seconds after which a stage can claim nothing any more: what is older and has claimed nothing may be swept away.
+/// Seconds after which a stage can claim nothing any more.
 const CLAIM_WITHIN_S: u32 = 1_800;
 
 /// Why a version is made.
@@ -71,19 +71,30 @@ impl Freeze<'_> {
     /// Makes the versions; those that another close has made meanwhile are not among them.
     pub(super) async fn freeze(&self, which: &Which) -> Result<Vec<Made>, Failure> {
         let (stage, begun_ms) = (Uuid::new_v4(), self.server_ms().await?);
+        // Before rows are copied: who makes a version later than this has copied newer ones, and must win.
+        let before = versions(self.store, self.period, &[]).await?;
         self.stage(stage, which).await?;
         let staged = digest::of_stage(self.store, stage, self.period).await?;
-        let claims = self.claims(which, &staged).await?;
+        let claims = self.claims(which, &staged, &before).await?;
         if let Err(error) = self.still_in_force().await {
             self.forget(stage).await?;
             return Err(error);
         }
         self.claim(stage, begun_ms, &claims).await?;
-        let kept = versions(self.store, self.period, &[]).await?;
+        let after = versions(self.store, self.period, &[]).await?;
         let kept: HashMap<&str, u32> =
-            kept.iter().filter(|kept| kept.stage == stage).map(|kept| (kept.area_id.as_str(), kept.version)).collect();
-        if staged.iter().any(|area| !kept.contains_key(area.area_id.as_str())) {
+            after.iter().filter(|kept| kept.stage == stage).map(|kept| (kept.area_id.as_str(), kept.version)).collect();
+        if claims.len() > kept.len() || staged.len() > kept.len() {
             self.forget(stage).await?;
+        }
+        let exists = |claim: &Claim| after.iter().any(|v| v.area_id == claim.area.area_id && v.version == claim.version);
+        if !claims.iter().all(exists) {
+            return Err(Failure::Refused(format!(
+                "the close of {} {} took longer than {} minutes, so its copy of the rows is given up: close again",
+                self.period.calendar,
+                self.period.id,
+                CLAIM_WITHIN_S / 60
+            )));
         }
         let made = claims.into_iter().filter(|claim| kept.get(claim.area.area_id.as_str()) == Some(&claim.version));
         let made =
@@ -125,8 +136,9 @@ impl Freeze<'_> {
         Ok(query.execute().await.map_err(self.store.during("copy the rows of a report"))?)
     }
 
-    /// What to claim: the staged areas, and those that have no rows but are meant all the same.
-    async fn claims(&self, which: &Which, staged: &[Staged]) -> Result<Vec<Claim>, Failure> {
+    /// What to claim: the staged areas, and those that have no rows but are meant all the same; as the next versions after those
+    /// that there were before.
+    async fn claims(&self, which: &Which, staged: &[Staged], before: &[Version]) -> Result<Vec<Claim>, Failure> {
         let nothing = |area_id: &str, level: &str| -> Result<Staged, Failure> {
             Ok(Staged { level: level.to_owned(), area_id: area_id.to_owned(), rows: 0, sha256: digest::of(&[])? })
         };
@@ -136,7 +148,8 @@ impl Freeze<'_> {
             Which::Unclosed(_) => claims.extend(staged.iter().map(|area| Claim { area: area.clone(), version: 1 })),
             Which::Named(named) => {
                 claims.extend(staged.iter().map(|area| Claim { area: area.clone(), version: 1 }));
-                for (area, level) in named.iter().filter(|(area, _)| !by_area.contains_key(area.as_str())) {
+                let is_closed = |area: &str| before.iter().any(|version| version.area_id == area);
+                for (area, level) in named.iter().filter(|(area, _)| !by_area.contains_key(area.as_str()) && !is_closed(area)) {
                     claims.push(Claim { area: nothing(area, level.as_str())?, version: 1 });
                 }
             }
@@ -144,7 +157,8 @@ impl Freeze<'_> {
                 let current = about(self.store, &format!("SELECT DISTINCT toString(area_id) FROM {CURRENT}"), self.period, areas);
                 let current = current.fetch_all::<String>().await.map_err(self.store.during("list the areas with rows"))?;
                 let current: HashSet<String> = current.into_iter().collect();
-                for closed in versions(self.store, self.period, areas).await?.into_iter().filter(|version| version.latest) {
+                let is_meant = |closed: &&Version| closed.latest && (areas.is_empty() || areas.contains(&closed.area_id));
+                for closed in before.iter().filter(is_meant) {
                     let area = match by_area.get(closed.area_id.as_str()) {
                         Some(area) => (*area).clone(),
                         None if current.contains(&closed.area_id) => continue,
@@ -207,14 +221,21 @@ impl Freeze<'_> {
         .to_string()
     }
 
-    /// Takes away what this stage has copied and not claimed.
+    /// Takes away the claims of this stage that did not count, and then what it has copied and not claimed. A claim that did not
+    /// count never will, as long as the numbers of blocks are those of this server: a restored copy must not have it.
     async fn forget(&self, stage: Uuid) -> Result<(), Failure> {
-        let sql =
-            "DELETE FROM report_rows WHERE calendar = {calendar:String} AND period = {period:String} AND stage = {stage:UUID}
-                   AND area_id NOT IN (SELECT area_id FROM report_versions WHERE stage = {stage:UUID})";
-        let query = self.store.write().query_raw(sql).param("calendar", self.period.calendar.as_str());
-        let query = query.param("period", &self.period.id).param("stage", stage.to_string());
-        Ok(query.execute().await.map_err(self.store.during("forget the rows of a close that did not count"))?)
+        let own = "calendar = {calendar:String} AND period = {period:String} AND stage = {stage:UUID}";
+        let claims = format!(
+            "DELETE FROM report_claims WHERE {own} AND (area_id, version) NOT IN (SELECT area_id, version FROM report_versions WHERE {own})"
+        );
+        let rows =
+            format!("DELETE FROM report_rows WHERE {own} AND area_id NOT IN (SELECT area_id FROM report_claims WHERE {own})");
+        for sql in [claims, rows] {
+            let query = self.store.write().query_raw(&sql).param("calendar", self.period.calendar.as_str());
+            let query = query.param("period", &self.period.id).param("stage", stage.to_string());
+            query.execute().await.map_err(self.store.during("forget what a close has made that did not count"))?;
+        }
+        Ok(())
     }
 }
 
@@ -224,17 +245,18 @@ struct Claim {
     version: u32,
 }
 
-/// Takes away the rows that closes have left which were killed before they could claim them.
+/// Takes away what closes have left that were killed: claims that did not count, and rows that nobody claimed. Rows with a claim
+/// stay, whatever becomes of it.
 pub(super) async fn sweep(store: &Store) -> Result<(), Failure> {
-    let left = format!(
-        "staged_at < now64(3) - INTERVAL {} SECOND
-         AND (stage, area_id) NOT IN (SELECT stage, area_id FROM report_versions)",
-        2 * CLAIM_WITHIN_S
-    );
-    let count = store.read().query_raw(&format!("SELECT count() FROM report_rows WHERE {left}")).fetch_one::<u64>().await;
-    if count.map_err(store.during("look for rows of closes that did not count"))? == 0 {
-        return Ok(());
+    let claims = "(calendar, period, area_id, version, stage) NOT IN (SELECT calendar, period, area_id, version, stage FROM report_versions)";
+    let rows = "(stage, area_id) NOT IN (SELECT stage, area_id FROM report_claims)";
+    for (table, since, left) in [("report_claims", "closed_at", claims), ("report_rows", "staged_at", rows)] {
+        let left = format!("{since} < now64(3) - INTERVAL {} SECOND AND {left}", 2 * CLAIM_WITHIN_S);
+        let count = store.read().query_raw(&format!("SELECT count() FROM {table} WHERE {left}")).fetch_one::<u64>().await;
+        if count.map_err(store.during(format!("look in {table} for what closes have left")))? > 0 {
+            let swept = store.write().query_raw(&format!("DELETE FROM {table} WHERE {left}")).execute().await;
+            swept.map_err(store.during(format!("sweep {table} of what closes have left")))?;
+        }
     }
-    let swept = store.write().query_raw(&format!("DELETE FROM report_rows WHERE {left}")).execute().await;
-    Ok(swept.map_err(store.during("sweep away rows of closes that did not count"))?)
+    Ok(())
 }

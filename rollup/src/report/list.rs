@@ -13,7 +13,6 @@ use comfy_table::presets::UTF8_BORDERS_ONLY;
 use serde::Deserialize;
 
 use super::chore::LOOK_BACK_DAYS;
-use super::close::unwritten;
 use super::{InForce, about, end_of, utc, versions};
 use crate::failure::Failure;
 use crate::scope::{label, opened};
@@ -46,7 +45,7 @@ pub(super) async fn list(store: &Store, listed: &Listed, out: &mut impl Write) -
             }
         }
     }
-    writeln!(out, "{table}").map_err(unwritten)
+    writeln!(out, "{table}").map_err(Failure::unwritten)
 }
 
 const PERIODS: [&str; 8] = ["calendar", "period", "ended", "due", "state", "areas with rows", "closed", "restated"];

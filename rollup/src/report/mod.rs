@@ -26,6 +26,7 @@ use clickhouse::query::Query;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::arguments::no_unit;
 use crate::failure::Failure;
 use crate::pass::last_pass;
 use crate::scope::{Label, label, opened};
@@ -97,9 +98,7 @@ impl InForce {
     fn level_at(&self, area_id: &str, period: &Period) -> Result<Level, String> {
         let units = &self.reference.units;
         match units.area(area_id) {
-            None => {
-                Err(format!("area {area_id:?} is no unit: use a unit id such as W11413@2025-07-01 (see the view units), or VN"))
-            }
+            None => Err(no_unit(area_id)),
             Some(Area::Unit(ix)) if !units.get(ix).is_valid(period.end) => {
                 let unit = units.get(ix);
                 Err(format!(
@@ -133,6 +132,16 @@ fn end_of(period: &Period) -> Option<DateTime<Utc>> {
 async fn is_opened(store: &Store, period: &Period) -> Result<bool, Failure> {
     let key: Label = label(period);
     Ok(opened(store).await?.contains(&key))
+}
+
+/// The levels of the areas of a period that have rows and no version.
+async fn unclosed_levels(store: &Store, period: &Period) -> Result<Vec<Level>, Failure> {
+    let sql = "SELECT DISTINCT toString(level) FROM rollup_rows FINAL
+               WHERE calendar = {calendar:String} AND period = {period:String} AND NOT gone
+                 AND area_id NOT IN (SELECT area_id FROM report_claims WHERE calendar = {calendar:String} AND period = {period:String})";
+    let words = about(store, sql, period, &[]).fetch_all::<String>().await;
+    let words = words.map_err(store.during("look for reports that are not closed"))?;
+    Ok(words.iter().filter_map(|word| Level::from_word(word)).collect())
 }
 
 /// A moment as people read it.

@@ -5,7 +5,6 @@ use std::io::Write;
 use chiso_schemas::calendar::CalendarId;
 use chiso_schemas::store::Store;
 
-use super::close::unwritten;
 use super::{InForce, about, digest, versions};
 use crate::export::Format;
 use crate::export::row::{self, ExportRow};
@@ -57,10 +56,10 @@ pub(super) async fn show(store: &Store, shown: &Shown, format: Format, out: impl
         shown.version.map_or("mới nhất".to_owned(), |n| n.to_string()),
         count,
     );
-    let mut writer = Writer::begin(format, out, about).map_err(unwritten)?;
+    let mut writer = Writer::begin(format, out, about).map_err(Failure::unwritten)?;
     while let Some(mut row) = rows.next().await.map_err(store.during("read a closed report"))? {
         digest::mend(&mut row, &period);
-        writer.row(&row).map_err(unwritten)?;
+        writer.row(&row).map_err(Failure::unwritten)?;
     }
-    writer.end().map_err(unwritten)
+    writer.end().map_err(Failure::unwritten)
 }

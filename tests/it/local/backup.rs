@@ -41,9 +41,21 @@ fn after_an_older_copy_was_restored_workers_read_again_and_figures_are_the_same(
     let run = |section: &str| statements(section).iter().for_each(|statement| _ = world.engines.sql("default", statement));
     publish(&world, 0..30);
     world.process(TODAY);
+    let wards = ["W00101@2025-07-01", "W00201@2025-07-01"];
+    let report = |command: &str, areas: &[&str]| {
+        let of = ["report", command, "--calendar", "civil", "--period", "2025-M08", "--today", TODAY];
+        let areas = areas.iter().flat_map(|area| ["--area", area]);
+        world.rollup(&of.into_iter().chain(areas).collect::<Vec<_>>()).ok()
+    };
+    // One claim that merges have moved, and one in a part of its own.
+    report("close", &wards[..1]);
+    world.sql("OPTIMIZE TABLE report_claims FINAL");
+    report("close", &wards);
     // Stored, and still to be rolled up.
     publish(&world, 30..40);
     world.catch_up();
+    let versions = || world.sql("SELECT * FROM report_versions ORDER BY ALL");
+    let reports = (versions(), wards.map(|ward| report("show", &[ward])));
     let tables = world.sql("SELECT name FROM system.tables WHERE database = 'chiso' ORDER BY name");
     run("Back up");
     publish(&world, 40..70);
@@ -57,6 +69,7 @@ fn after_an_older_copy_was_restored_workers_read_again_and_figures_are_the_same(
     let set = |names: &str| names.lines().map(str::to_owned).collect::<BTreeSet<_>>();
     assert_eq!(set(&restored), set(&tables));
     assert_eq!(world.number(DISTINCT), 40);
+    assert_eq!((versions(), wards.map(|ward| report("show", &[ward]))), reports);
     assert_eq!(world.committed(), committed, "Kafka's offsets are not touched");
     world.migrate_from(&crate::harness::small_country()).ok();
 

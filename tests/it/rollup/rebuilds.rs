@@ -183,9 +183,13 @@ fn a_scheduler_stands_by_while_a_rebuild_works() {
 #[test]
 fn what_cannot_be_rebuilt_is_told_at_once() {
     let (world, _) = rolled_up("not_rebuilt");
+    let claims = || world.number("SELECT count() FROM claims");
+    let before = claims();
     let refused = rebuild(&world, &["--from", "2025-09-01", "--to", "2025-08-01", "--indicator", "nonsense", "--area", "W1"]);
     let text = refused.fails(2);
     for word in ["--from 2025-09-01 is later than --to 2025-08-01", "\"nonsense\" is not in the catalogue", "\"W1\" is no unit"] {
         assert!(text.contains(word), "{text}");
     }
+    // Whoever leads goes on.
+    assert_eq!(claims(), before);
 }

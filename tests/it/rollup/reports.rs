@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use super::gate::{Gate, Stop};
 use super::{TODAY, columns, fact, small_world_with};
 use crate::faults::line::Line;
 use crate::harness::{Ended, ReferenceCopy, World, small_country, wait_until};
@@ -201,15 +202,53 @@ fn of_several_closes_at_once_one_makes_the_version() {
     assert_eq!(ended.iter().filter(|said| said.contains("closed 6 areas")).count(), 1, "{ended:?}");
     let versions = "SELECT count(), uniqExact(area_id), uniqExact(stage), max(version) FROM report_versions FORMAT TSVRaw";
     assert_eq!(world.sql(versions), "6\t6\t1\t1");
-    assert_eq!(world.number("SELECT count() FROM report_rows"), 7, "what the others staged is gone");
+    let claims = || world.number("SELECT count() FROM report_claims");
+    assert_eq!((world.number("SELECT count() FROM report_rows"), claims()), (7, 6), "what the others made is gone");
+    // Named beside one that has none yet.
+    about(&world, "close", &["--area", "VN", "--area", "W00401@2025-07-01"]).ok();
+    assert_eq!(claims(), 7);
+    world.sql("ALTER TABLE report_claims DELETE WHERE rows = 0 SETTINGS mutations_sync = 2");
     // Even a claim that comes after all tokens are forgotten, and from a clock that is slow, changes nothing.
     let before = world.sql("SELECT * FROM report_versions ORDER BY ALL");
     world.sql(
-        "INSERT INTO report_claims SELECT * REPLACE (generateUUIDv4() AS stage, closed_at - 1000 AS closed_at, 'x' AS sha256) FROM report_claims",
+        "INSERT INTO report_claims SELECT * REPLACE (generateUUIDv4() AS stage, closed_at - 7200 AS closed_at, 'x' AS sha256) FROM report_claims",
     );
     assert_eq!(world.sql("SELECT * FROM report_versions ORDER BY ALL"), before);
     world.sql("OPTIMIZE TABLE report_claims FINAL");
     assert_eq!(world.sql("SELECT * FROM report_versions ORDER BY ALL"), before);
+    // Who was killed has left them; a restored copy would number blocks anew.
+    assert_eq!(claims(), 12);
+    report(&world, "close-due", &[]).ok();
+    assert_eq!((claims(), world.sql("SELECT * FROM report_versions ORDER BY ALL")), (6, before));
+}
+
+#[test]
+fn a_restatement_that_comes_late_makes_no_version_of_older_rows() {
+    let mut world = world("late");
+    about(&world, "close", &[]).ok();
+    let correct = |world: &World, value: u32, revision: u32| {
+        let id = format!("a-{revision}");
+        world.publish_events([received(&id, "00101", value, &[("record", "a".into()), ("revision", revision.into())])]);
+        world.process(TODAY);
+    };
+    correct(&world, 13, 1);
+    let direct = world.engines.clickhouse_url.clone();
+    // When it has copied the rows.
+    let (address, gate) = Gate::start(Stop::After(1), &direct);
+    world.set("CLICKHOUSE__URL", &address);
+    let mut command = world.command("chiso-rollup", &[&["report", "restate"], &AUGUST[..], &["--today", TODAY]].concat());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    gate.wait();
+    world.set("CLICKHOUSE__URL", &direct);
+    correct(&world, 14, 2);
+    assert!(about(&world, "restate", &[]).ok().contains("value: 10 -> 14"));
+    let before = world.sql("SELECT * FROM reports ORDER BY ALL");
+    gate.open();
+    let said = Ended::from(child.wait_with_output().unwrap()).ok();
+    assert!(said.contains("nothing to restate"), "{said}");
+    assert_eq!(world.sql("SELECT * FROM reports ORDER BY ALL"), before);
+    assert_eq!(world.sql("SELECT max(version), countIf(area_id = 'VN') FROM report_claims FORMAT TSVRaw"), "2\t2");
+    assert_eq!(columns(&shown(&world, &["--area", WARD]), &["value"]), ["14"]);
 }
 
 #[test]

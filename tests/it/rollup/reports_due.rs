@@ -1,14 +1,12 @@
 //! Reports that are closed by the scheduler: when they are due and whole, late while they are not.
 
-use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::json;
 
-use super::fact;
+use super::{Scheduler, fact};
 use crate::harness::{ReferenceCopy, World, small_country, wait_until};
+use crate::observe::Site;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 const HEADER: &str = "calendar,period,levels,grace,grace_days,time,from,name_vi\n";
@@ -19,27 +17,6 @@ fn scheduled(name: &str, rules: &str) -> World {
     copy.write("report-schedule.csv", &format!("{HEADER}{rules}"))
         .write("holidays.csv", "day,kind,name_vi,basis\n01-01,off,Tết,law\n");
     World::with_reference(name, 2, copy.path())
-}
-
-struct Scheduler(Child);
-
-impl Scheduler {
-    fn start(world: &World, today: &str) -> Self {
-        let mut command = world.command("chiso-rollup", &["run", "--today", today]);
-        Self(command.env("CHISO__ROLLUP__INTERVAL_MS", "200").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.0.id().cast_signed()), signal).unwrap();
-    }
-}
-
-impl Drop for Scheduler {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn closed(world: &World) -> String {
@@ -67,11 +44,16 @@ fn what_fell_due_while_nobody_was_there_is_closed_at_the_start() {
     world.publish_events([fact("a", "bts-stations", "00202", "2025-07-20", json!({ "value": 3 }))]);
     world.catch_up();
     // The months fall due on Tuesday 16 December at 16:00, the quarters on the 17th at 08:00.
-    let (first, second) = (Scheduler::start(&world, "2025-12-18"), Scheduler::start(&world, "2025-12-18"));
+    let folder = tempfile::tempdir().unwrap();
+    let start = |name: &str| Scheduler::on(&world, (folder.path(), name), "2025-12-18", "200");
+    let (first, second) = (start("first"), start("second"));
     let months = ["M09", "M10", "M11", "M12"].map(|month| format!("legal 2025-{month} 3 scheduler schedule"));
     let quarters = ["Q3", "Q4"].map(|quarter| format!("legal 2025-{quarter} 2 scheduler schedule"));
     let expected = [&months[..], &quarters].concat().join("\n");
     wait_until("all reports that were due are closed, and none before", PATIENCE, || closed(&world) == expected);
+    // Each version was made by one of the two.
+    let made = || [&first, &second].map(|one| Site::of_scheduler(one).metrics().value("chiso_rollup_reports_closed_total"));
+    wait_until("the metrics count them", PATIENCE, || made().iter().sum::<f64>() == 16.0);
     // Beside the two schedulers, by command.
     assert!(world.rollup(&["report", "close-due", "--today", "2025-12-18"]).ok().contains("0 reports of areas closed"));
     // A ward that gets its first row afterwards was open until now.
@@ -95,10 +77,13 @@ fn a_close_waits_for_its_data_and_is_late_meanwhile() {
     let world = scheduled("late", "legal,M,*,2,working,16:00,2035-01-14,Báo cáo tháng\n");
     world.publish_events([fact("a", "bts-stations", "00202", "2035-01-02", json!({ "value": 3 }))]);
     world.catch_up();
-    let scheduler = Scheduler::start(&world, "2035-01-20");
+    let folder = tempfile::tempdir().unwrap();
+    let scheduler = Scheduler::on(&world, (folder.path(), "scheduler"), "2035-01-20", "200");
+    let late = || Site::of_scheduler(&scheduler).metrics().value("chiso_rollup_reports_late");
     let open =
         "SELECT count() FROM findings WHERE kind = 'late_close' AND state = 'open' AND subject = 'legal' AND period = '2035-M01'";
     wait_until("it is late", PATIENCE, || world.number(open) == 1);
+    wait_until("the metric says so", PATIENCE, || late() == 1.0);
     assert_eq!(closed(&world), "");
     let listed = world.rollup(&["report", "list", "--calendar", "legal", "--period", "2035-M01", "--today", "2035-01-20"]).ok();
     assert!(listed.contains("late"), "{listed}");
@@ -119,12 +104,28 @@ fn a_close_waits_for_its_data_and_is_late_meanwhile() {
     observe(&world, 1, "2035-01-16 09:00:00.000");
     wait_until("it is closed", PATIENCE, || world.number("SELECT count() FROM report_versions") == 3);
     wait_until("the finding settles", PATIENCE, || world.number(open) == 0);
+    wait_until("the metric says so, too", PATIENCE, || late() == 0.0);
     let told = "SELECT area_id, incomplete, because, toString(complete_through) > '2035' FROM report_versions ORDER BY ALL FORMAT TSVRaw";
     assert_eq!(
         world.sql(told),
         "P01@2025-07-01\tfalse\tschedule\t1\nVN\tfalse\tschedule\t1\nW00202@2025-07-01\ttrue\tcommand\t0"
     );
-    scheduler.signal(Signal::SIGTERM);
+    scheduler.stop();
+}
+
+#[test]
+fn a_rebuild_tells_what_is_late_meanwhile_and_closes_nothing() {
+    let world = scheduled("rebuild", "legal,M,*,2,working,16:00,2025-12-14,Báo cáo tháng\n");
+    world.publish_events([fact("a", "bts-stations", "00202", "2025-11-20", json!({ "value": 3 }))]);
+    world.process("2025-12-18");
+    let late = "SELECT detail FROM findings WHERE kind = 'late_close' AND state = 'open'";
+    assert_eq!(world.sql(late), "");
+    world.rollup(&["rebuild", "--today", "2025-12-18"]).ok();
+    assert_eq!(world.sql(late), "due at 2025-12-16T09:00:00.000Z, but a rebuild is at work, and nothing is closed meanwhile");
+    assert_eq!(closed(&world), "");
+    // What was due then is closed afterwards.
+    assert!(world.rollup(&["report", "close-due", "--today", "2025-12-18"]).ok().contains("3 reports of areas closed"));
+    assert_eq!((closed(&world), world.sql(late)), ("legal 2025-M12 3 scheduler schedule".to_owned(), String::new()));
 }
 
 #[test]
