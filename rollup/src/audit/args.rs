@@ -92,7 +92,7 @@ pub async fn command(store: &Store, args: AuditArgs, mut out: impl Write) -> Res
         AuditFormat::Table => table(&summary, &list, &mut out),
     };
     let written = written.and_then(|()| writeln!(out));
-    written.map_err(|cause| Failure::Output { place: "standard output".to_owned(), cause })?;
+    written.map_err(Failure::unwritten)?;
     match summary.differences {
         0 => Ok(()),
         1 => Err(Failure::Found("1 difference was found".to_owned())),

@@ -1,5 +1,5 @@
-//! The rows of one slice as the facts make them, against those that the view `rollups` shows, and those of wards against
-//! what areas are added up of.
+//! The rows of one slice as the facts make them, against those that are stored, and those of wards against what areas are
+//! added up of.
 
 use std::collections::{HashMap, HashSet};
 
@@ -28,6 +28,7 @@ struct StoredRow<'a> {
     area: &'a str,
     start: i32,
     end: i32,
+    within_id: &'a str,
     level_name: &'a str,
     code: &'a str,
     name: &'a str,
@@ -42,7 +43,7 @@ struct StoredRow<'a> {
     approximate: bool,
     qualified: bool,
     records: u64,
-    sources: u64,
+    sources: Vec<&'a str>,
     wards_reporting: u32,
     wards_percent_only: u32,
     wards_expected: u32,
@@ -50,15 +51,16 @@ struct StoredRow<'a> {
     status_name: &'a str,
 }
 
-/// The view, but for `complete_through`, which is no fact's. The first condition is for the sort key.
+/// What the view `rollups` shows, and what passes add areas up by beside it: `within` and the names of the sources.
 const STORED: &str = "
 SELECT toString(calendar) AS calendar_id, toString(period) AS label, toString(area_id) AS area, toInt32(period_start) AS start,
-       toInt32(period_end) AS end, toString(level) AS level_name, toString(area_code) AS code, toString(area_name) AS name,
+       toInt32(period_end) AS end, toString(within) AS within_id, toString(level) AS level_name, toString(area_code) AS code, toString(area_name) AS name,
        toString(kind) AS kind_name, value, numerator, denominator, CAST(percent, 'Nullable(Decimal(38, 2))') AS hundredths,
-       stated_percent, toInt32(as_of) AS as_of_day, carried, approximate, qualified, records, sources, wards_reporting,
+       stated_percent, toInt32(as_of) AS as_of_day, carried, approximate, qualified, records,
+       arrayMap(s -> toString(s), source_set) AS sources, wards_reporting,
        wards_percent_only, wards_expected, target, toString(status) AS status_name
-FROM rollups
-WHERE indicator = {indicator:String}
+FROM rollup_rows FINAL
+WHERE NOT gone AND indicator = {indicator:String}
   AND (empty({labels:Array(String)}) OR concat(calendar, ' ', period) IN {labels:Array(String)})
   AND (empty({periods:Array(String)}) OR period IN {periods:Array(String)})
   AND <levels>
@@ -261,6 +263,7 @@ impl<'a> From<&StoredRow<'a>> for Columns<'a> {
         Self {
             start: row.start,
             end: row.end,
+            within: row.within_id,
             level: row.level_name,
             area_code: row.code,
             area_name: row.name,
@@ -275,7 +278,7 @@ impl<'a> From<&StoredRow<'a>> for Columns<'a> {
             approximate: row.approximate,
             qualified: row.qualified,
             records: row.records,
-            sources: row.sources,
+            sources: row.sources.clone(),
             wards_reporting: row.wards_reporting,
             wards_percent_only: row.wards_percent_only,
             wards_expected: row.wards_expected,

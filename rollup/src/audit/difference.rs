@@ -10,11 +10,12 @@ pub(super) const WHOLE_ROW: &str = "row";
 /// One difference.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 pub struct Difference {
-    /// The table that is wrong: `rollup_rows`, `summands`, `cells`, `last_states`, or one of the reference tables.
+    /// The table that is wrong: `rollup_rows`, `summands`, `cells`, `last_states`, one of the reference tables, or `event_log` where
+    /// facts have no place.
     pub table: &'static str,
-    /// Which row of it.
+    /// Which row of it, or of which facts.
     pub key: String,
-    /// Which column, or `row` if the whole row is missing or superfluous.
+    /// Which column, `row` if the whole row is missing or superfluous, or `place`.
     pub column: String,
     /// What the facts or the reference files say.
     pub proven: String,

@@ -22,7 +22,7 @@ mod tables;
 
 use chiso_schemas::calendar::Period;
 use chiso_schemas::reference::{Area, Indicator};
-use chiso_schemas::store::{Store, check_schema};
+use chiso_schemas::store::{Store, active_reference, check_schema};
 use chrono::NaiveDate;
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,7 @@ pub(crate) use nightly::every_night;
 pub use plan::Selection;
 
 use crate::failure::Failure;
+use crate::migrate::orphans;
 use crate::progress::Progress;
 use compare::{Comparison, Spot};
 use flight::{Before, Flight};
@@ -81,6 +82,9 @@ pub async fn run(
     let mut audit = Audit { store, plan: &plan, lineage: &lineage, today, summary: Summary::default(), found };
     audit.summary.seed = selection.sample.map(|(_, seed)| seed);
     audit.reference_tables().await?;
+    if plan.is_everything || selection.sample.is_some() {
+        audit.facts_without_a_place().await?;
+    }
     let volumes = volumes(store).await?;
     let mut progress = Progress::new("audit indicators", plan.work.len() as u64);
     for (code, periods) in &plan.work {
@@ -122,6 +126,17 @@ impl Audit<'_> {
         let (rows, differences) = tables::compare(self.store, self.plan.generation, &self.plan.reference).await?;
         self.summary.reference_rows = rows;
         differences.into_iter().for_each(|difference| self.differs(difference));
+        Ok(())
+    }
+
+    /// Facts that are in no row, since the newest reference data know their ward, source or indicator no more: those that workers have
+    /// stored while the data were changed.
+    async fn facts_without_a_place(&mut self) -> Result<(), Failure> {
+        let (_, reference) = active_reference(self.store).await?;
+        for key in orphans(self.store, &reference).await? {
+            let (column, proven, stored) = ("place".to_owned(), "in a row".to_owned(), "in none".to_owned());
+            self.differs(Difference { table: "event_log", key, column, proven, stored });
+        }
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::lineage::Lineage;
 use super::slice;
+use crate::arguments::unknown;
 use crate::failure::Failure;
 use crate::pass::last_pass;
 use crate::scope::opened;
@@ -113,12 +114,7 @@ impl Selection {
 }
 
 fn check(reference: &Reference, selection: &Selection) -> Result<Vec<Area>, Failure> {
-    let unknown_areas = selection.areas.iter().filter(|area| reference.units.area(area).is_none());
-    let unknown = selection.indicators.iter().filter(|code| reference.indicators.get(code).is_none());
-    let problems: Vec<String> = unknown_areas
-        .map(|area| format!("area {area:?} is no unit: use a unit id such as W11413@2025-07-01 (see the view units), or VN"))
-        .chain(unknown.map(|code| format!("indicator {code:?} is not in the catalogue (see the view indicators)")))
-        .collect();
+    let problems = unknown(reference, &selection.indicators, &selection.areas);
     if problems.is_empty() {
         Ok(selection.areas.iter().filter_map(|area| reference.units.area(area)).collect())
     } else {

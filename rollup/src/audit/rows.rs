@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chiso_schemas::calendar::{Period, PeriodKind};
 use chiso_schemas::number::Amount;
-use chiso_schemas::reference::{Area, Comparison, FIRST_DAY, Indicator, Level, Reference, Scope, Target, UnitIx};
+use chiso_schemas::reference::{Area, Comparison, FIRST_DAY, Indicator, Level, Reference, Scope, Source, Target, UnitIx};
 use num_bigint::BigInt;
 
 use super::figures::{Counted, Figure};
@@ -47,9 +47,10 @@ pub(super) fn add_up(sums: &mut Sums, lineage: &Lineage<'_>, (period, ward): (us
 }
 
 /// The columns of a row from `period_start` on, as text; the key columns before them name it.
-pub(super) const COLUMNS: [&str; 21] = [
+pub(super) const COLUMNS: [&str; 22] = [
     "period_start",
     "period_end",
+    "within",
     "level",
     "area_code",
     "area_name",
@@ -64,7 +65,7 @@ pub(super) const COLUMNS: [&str; 21] = [
     "approximate",
     "qualified",
     "records",
-    "sources",
+    "source_set",
     "wards_reporting",
     "wards_percent_only",
     "wards_expected",
@@ -76,6 +77,7 @@ pub(super) const COLUMNS: [&str; 21] = [
 pub(super) struct Columns<'a> {
     pub(super) start: i32,
     pub(super) end: i32,
+    pub(super) within: &'a str,
     pub(super) level: &'a str,
     pub(super) area_code: &'a str,
     pub(super) area_name: &'a str,
@@ -91,7 +93,8 @@ pub(super) struct Columns<'a> {
     pub(super) approximate: bool,
     pub(super) qualified: bool,
     pub(super) records: u64,
-    pub(super) sources: u64,
+    /// Names, in order.
+    pub(super) sources: Vec<&'a str>,
     pub(super) wards_reporting: u32,
     pub(super) wards_percent_only: u32,
     pub(super) wards_expected: u32,
@@ -101,13 +104,14 @@ pub(super) struct Columns<'a> {
 
 impl Columns<'_> {
     /// The columns as text, in the order of [`COLUMNS`].
-    pub(super) fn texts(&self) -> [String; 21] {
+    pub(super) fn texts(&self) -> [String; 22] {
         let number = |micros: Option<i128>| micros.map_or_else(String::new, |micros| Amount::from_micros(micros).to_string());
         let day = |days: i32| chrono::NaiveDate::from_epoch_days(days).map_or_else(String::new, |day| day.to_string());
         let percent = self.percent.map(|hundredths| hundredths * 10_000);
         [
             day(self.start),
             day(self.end),
+            self.within.to_owned(),
             self.level.to_owned(),
             self.area_code.to_owned(),
             self.area_name.to_owned(),
@@ -122,7 +126,7 @@ impl Columns<'_> {
             self.approximate.to_string(),
             self.qualified.to_string(),
             self.records.to_string(),
-            self.sources.to_string(),
+            self.sources.join(";"),
             self.wards_reporting.to_string(),
             self.wards_percent_only.to_string(),
             self.wards_expected.to_string(),
@@ -133,7 +137,7 @@ impl Columns<'_> {
     /// The number of the row, for a person.
     pub(super) fn figure(&self) -> String {
         let texts = self.texts();
-        let [value, numerator, denominator, stated] = [6, 7, 8, 10].map(|at| texts[at].as_str());
+        let [value, numerator, denominator, stated] = [7, 8, 9, 11].map(|at| texts[at].as_str());
         match (value, numerator, stated) {
             ("", "", stated) => format!("stated {stated} %"),
             ("", numerator, _) => format!("{numerator} / {denominator}"),
@@ -173,6 +177,7 @@ impl<'a> Frame<'a> {
         Columns {
             start: self.period.start.max(FIRST_DAY).to_epoch_days(),
             end: self.period.end.to_epoch_days(),
+            within: within(self.reference, area),
             level: units.area_level(area).as_str(),
             area_code: units.area_code(area),
             area_name: units.name_on(area, self.period.end),
@@ -187,7 +192,7 @@ impl<'a> Frame<'a> {
             approximate: sum.counted.approximate,
             qualified: sum.counted.qualified,
             records: sum.counted.records,
-            sources: sum.counted.sources.len() as u64,
+            sources: source_names(self.reference, &sum.counted),
             wards_reporting: sum.reporting,
             wards_percent_only: sum.percent_only,
             wards_expected: self.expected.get(&area).copied().unwrap_or_default(),
@@ -221,6 +226,19 @@ impl<'a> Frame<'a> {
         }
         None
     }
+}
+
+/// The area next above, empty for the country.
+pub(super) fn within(reference: &Reference, area: Area) -> &str {
+    reference.units.areas(area).get(1).map_or("", |above| reference.units.area_id(*above))
+}
+
+/// The sources that a figure counts, in order.
+pub(super) fn source_names<'a>(reference: &'a Reference, counted: &Counted) -> Vec<&'a str> {
+    let of = |(at, source): (u32, &'a Source)| counted.sources.contains(&at).then_some(source.source.as_str());
+    let mut names: Vec<&str> = (0..).zip(reference.sources.iter()).filter_map(of).collect();
+    names.sort_unstable();
+    names
 }
 
 /// Whether the pattern of a target names a period: its id, its type, `M` or `Q`, `*`.

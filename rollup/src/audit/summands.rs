@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::rows::Sum;
+use super::rows::{Sum, source_names, within};
 
 #[derive(Row, Deserialize)]
 pub(super) struct SummandRow {
@@ -72,19 +72,14 @@ pub(super) struct Summand<'a> {
 impl<'a> Summand<'a> {
     /// What the figure of a ward makes.
     pub(super) fn of(reference: &'a Reference, ward: Area, is_ratio: bool, sum: &Sum) -> Self {
-        let names: Vec<&str> = reference.sources.iter().map(|source| source.source.as_str()).collect();
-        let source = |at: &u32| usize::try_from(*at).ok().and_then(|at| names.get(at).copied()).unwrap_or_default();
-        let mut sources: Vec<&str> = sum.counted.sources.iter().map(source).collect();
-        sources.sort_unstable();
         let (value, numerator, denominator) = if is_ratio { (0, sum.first, sum.second) } else { (sum.first, 0, 0) };
-        let within = reference.units.areas(ward).get(1).map_or("", |above| reference.units.area_id(*above));
         Self {
-            within,
+            within: within(reference, ward),
             numbers: [value, numerator, denominator, sum.stated.unwrap_or_default()],
             records: sum.counted.records,
             qualified: sum.counted.qualified,
             as_of: sum.counted.as_of.map_or(0, |day| day.to_epoch_days()),
-            sources,
+            sources: source_names(reference, &sum.counted),
             carried: sum.counted.carried,
             approximate: sum.counted.approximate,
             has_number: sum.reporting > 0,

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::migrate::reference_rows;
 
 /// Columns that name a row, by table.
-const KEYS: [(&str, &[&str]); 8] = [
+const KEYS: [(&str, &[&str]); 9] = [
     ("reference_indicators", &["code"]),
     ("reference_units", &["unit_id"]),
     ("reference_lineage", &["old_unit_id", "new_unit_id"]),
@@ -21,6 +21,7 @@ const KEYS: [(&str, &[&str]); 8] = [
     ("reference_paths", &["member", "from_end"]),
     ("reference_areas", &["area_id", "from_end"]),
     ("reference_chains", &["ward"]),
+    ("reference_reach", &["unit_id", "member"]),
 ];
 
 type Rows = BTreeMap<String, Map<String, Value>>;
@@ -29,7 +30,11 @@ type Rows = BTreeMap<String, Map<String, Value>>;
 pub(super) async fn compare(store: &Store, generation: u32, reference: &Reference) -> Result<(u64, Vec<Difference>), Failure> {
     let (mut count, mut differences) = (0, Vec::new());
     for (table, rows) in reference_rows(reference) {
-        let Some((table, keys)) = KEYS.into_iter().find(|(name, _)| *name == table) else { continue };
+        let Some((table, keys)) = KEYS.into_iter().find(|(name, _)| *name == table) else {
+            return Err(Failure::Refused(format!(
+                "the audit does not know the key of {table}, which is a fault of chiso-rollup: report it"
+            )));
+        };
         let rows = rows.into_iter().filter_map(|row| match row {
             Value::Object(row) => Some((key(keys, &row), row)),
             _ => None,

@@ -12,6 +12,7 @@ use chiso_schemas::store::{Store, active_generation};
 use serde::Serialize;
 
 use crate::failure::Failure;
+pub(crate) use orphans::find as orphans;
 pub(crate) use rows::tables as reference_rows;
 
 /// What `migrate` found and did.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::failure::Failure;
 
 /// One line for each indicator, source and ward code whose stored facts the reference would orphan.
-pub(super) async fn find(store: &Store, reference: &Reference) -> Result<Vec<String>, Failure> {
+pub(crate) async fn find(store: &Store, reference: &Reference) -> Result<Vec<String>, Failure> {
     let mut orphans = indicators(store, reference).await?;
     orphans.extend(sources(store, reference).await?);
     orphans.extend(wards(store, reference).await?);

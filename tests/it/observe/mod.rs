@@ -24,7 +24,7 @@ static AGENT: LazyLock<ureq::Agent> = LazyLock::new(|| {
 });
 
 /// Where a program answers over HTTP.
-struct Site(String);
+pub(crate) struct Site(String);
 
 /// A worker whose HTTP server listens on a free port.
 struct Watched {
@@ -60,7 +60,7 @@ impl Site {
         Self(address().unwrap())
     }
 
-    fn of_scheduler(scheduler: &Scheduler) -> Self {
+    pub(crate) fn of_scheduler(scheduler: &Scheduler) -> Self {
         Self::of(|| scheduler.log())
     }
 
@@ -70,7 +70,7 @@ impl Site {
         (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
     }
 
-    fn metrics(&self) -> Page {
+    pub(crate) fn metrics(&self) -> Page {
         Page::parse(&self.get("/metrics").1)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Values by series, and what is said of each metric.
-pub(super) struct Page {
+pub(crate) struct Page {
     values: BTreeMap<String, f64>,
     /// Names with `# HELP` and `# TYPE`.
     pub(super) described: BTreeSet<String>,
@@ -27,7 +27,7 @@ impl Page {
     }
 
     /// The value of a series, written as on the page; 0 where there is none, as for Prometheus' functions.
-    pub(super) fn value(&self, series: &str) -> f64 {
+    pub(crate) fn value(&self, series: &str) -> f64 {
         self.values.get(series).copied().unwrap_or_default()
     }
 

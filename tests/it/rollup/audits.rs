@@ -94,6 +94,20 @@ fn an_error_planted_in_rollup_rows_is_found() {
     plant("toDecimal128(12, 6) AS value, 2 AS records", false, ward);
     clean(&world);
 
+    // What the view does not show, and the country is added up by.
+    let province = "calendar = 'civil' AND period = '2025-M05' AND level = 'province'";
+    plant("'P99@1900-01-01' AS within, ['urn:vn:document-office'] AS source_set", false, province);
+    let key_of_province = key.replace("W00301", "P03");
+    assert_eq!(
+        differences(&world, &[]),
+        [
+            format!("{key_of_province} | source_set | urn:vn:one-stop | urn:vn:document-office"),
+            format!("{key_of_province} | within | VN | P99@1900-01-01")
+        ]
+    );
+    plant("'VN' AS within, ['urn:vn:one-stop'] AS source_set", false, province);
+    clean(&world);
+
     plant("'W00303@1900-01-01' AS area_id, '00303' AS area_code, 'Xã Gió' AS area_name", false, ward);
     let superfluous = "rollup_rows | civil 2025-M05 W00303@1900-01-01 dossiers-received | row | absent | 12";
     assert_eq!(differences(&world, &[]), [superfluous]);
@@ -138,6 +152,13 @@ fn an_error_planted_in_cells_events_marks_or_reference_tables_is_found() {
     assert!(found.contains(&"rollup_rows | civil 2025-M05 VN dossiers-received | value | 14 | 7".to_owned()), "{found:?}");
     assert!(found.contains(&format!("{cell} | records | 2 | 1")), "{found:?}");
 
+    // One that no unit has a place for.
+    world.sql(
+        "INSERT INTO event_log SELECT * REPLACE ('nowhere' AS record, 'nowhere' AS id, '99999' AS ward) FROM event_log LIMIT 1",
+    );
+    let nowhere = "event_log | admin-units/units.csv: ward 99999: no unit has this code";
+    assert!(differences(&world, &["--sample", "0"]).iter().any(|line| line.starts_with(nowhere)));
+
     let world = small_world_with("audit_reference", &[received("a", 7)]);
     for (plant, table) in [
         (
@@ -163,6 +184,7 @@ fn an_error_planted_in_cells_events_marks_or_reference_tables_is_found() {
             "reference_lineage",
         ),
         ("INSERT INTO reference_units SELECT * REPLACE ('x' AS name) FROM reference_units LIMIT 1", "reference_units"),
+        ("INSERT INTO reference_reach SELECT * REPLACE ('VN' AS member) FROM reference_reach LIMIT 1", "reference_reach"),
     ] {
         world.sql(plant);
         let found = differences(&world, &["--sample", "0"]);

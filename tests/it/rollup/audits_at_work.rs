@@ -11,6 +11,8 @@ use serde_json::Value;
 use super::audits::{audit, clean, received};
 use super::{TODAY, changes::changed, small_world, small_world_with};
 use crate::harness::{World, small_country, wait_until};
+use crate::observe::Site;
+use crate::rollup;
 
 /// What an audit found that found no difference.
 fn proven(world: &World) -> Value {
@@ -56,6 +58,37 @@ fn work_that_waits_is_in_flight_and_no_difference() {
     clean(&world);
     world.roll_up(TODAY);
     assert_eq!(audit(&world, &["--today", "2026-03-01"]).1["differences"], 0);
+}
+
+#[test]
+fn a_scheduler_audits_a_sample_every_night_and_counts_what_it_finds() {
+    let mut world = small_world_with("audit_night", &[received("a", 7)]);
+    world.set("AUDIT__AT", "00:00");
+    world.set("AUDIT__SAMPLE", "1000");
+    world.sql(
+        "INSERT INTO rollup_rows SELECT * REPLACE (ifNull(value, 0) + 1 AS value, version + 1 AS version) FROM rollup_rows FINAL
+         WHERE calendar = 'civil' AND period = '2025-M05' AND level = 'ward'",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let noted = || world.sql("SELECT count(), sum(differences) FROM audits FORMAT TSVRaw");
+    let scheduler = rollup::Scheduler::start(&world, folder.path(), "first");
+    wait_until("the audit is noted", Duration::from_secs(90), || noted() == "1\t1");
+    let page = Site::of_scheduler(&scheduler).metrics();
+    assert_eq!((page.value("chiso_rollup_audits_total"), page.value("chiso_rollup_audit_differences_total")), (1.0, 1.0));
+    assert!(
+        scheduler.log().contains("the audit found a difference") && scheduler.log().contains("2025-M05"),
+        "{}",
+        scheduler.log()
+    );
+    scheduler.stop();
+    // One a night, whoever leads.
+    let second = rollup::Scheduler::start(&world, folder.path(), "second");
+    wait_until("the second leads", Duration::from_secs(90), || second.log().contains("leading"));
+    wait_until("its chores go round", Duration::from_secs(90), || {
+        Site::of_scheduler(&second).metrics().value(r#"chiso_rollup_chores_total{chore="offset_gaps"}"#) > 0.0
+    });
+    assert_eq!(noted(), "1\t1");
+    second.stop();
 }
 
 struct Scheduler(Child);
