@@ -15,10 +15,11 @@ use crate::cells;
 use crate::claim::Claim;
 use crate::completeness::complete_through;
 use crate::failure::Failure;
+use crate::lead::Beats;
 use crate::marks::{self, Waiting};
 use crate::progress::Progress;
 use crate::reference_change;
-use crate::scope::{Label, kept_periods, label, opened, reached_periods, row_steps, volumes};
+use crate::scope::{Label, first_fact, kept_periods, label, opened, reached_periods, row_steps, volumes};
 use crate::sql::Written;
 use crate::stored;
 use crate::touched::{self, Family};
@@ -63,15 +64,21 @@ struct PassRow {
     complete_through: Option<DateTime<Utc>>,
 }
 
-/// One pass in an epoch of its own, whoever leads.
+/// One pass in an epoch of its own: whoever leads stands by meanwhile.
 ///
 /// # Errors
 /// As [`changes`].
 pub async fn run(store: &Store, today: NaiveDate) -> Result<Summary, Failure> {
     check_schema(store).await?;
     let claim = Claim::next(store).await?;
-    touched::sweep(store).await?;
-    changes(store, &mut Turn::new(claim, TimeDelta::zero()), today).await
+    let beats = Beats::start(store, claim);
+    let passed = async {
+        touched::sweep(store).await?;
+        changes(store, &mut Turn::new(claim, TimeDelta::zero()), today).await
+    };
+    let passed = passed.await;
+    beats.end(store).await?;
+    passed
 }
 
 /// Recomputes what has changed since the last pass: the cells that waiting batches touched and the rows that these touch, the
@@ -82,6 +89,8 @@ pub async fn run(store: &Store, today: NaiveDate) -> Result<Summary, Failure> {
 /// The tables are not those of this release, there is no reference data, ClickHouse fails, or another rollup took over.
 pub async fn changes(store: &Store, turn: &mut Turn, today: NaiveDate) -> Result<Summary, Failure> {
     let (started_at, claim) = (Utc::now(), turn.claim);
+    // Each time: a newer release may have been here since.
+    check_schema(store).await?;
     let (generation, reference) = turn.reference(store).await?;
     // Both before the events are read: what they name is stored.
     let complete_through = complete_through(store).await?.and_then(DateTime::from_timestamp_millis);
@@ -198,12 +207,7 @@ pub(crate) async fn periods_to_keep(
     opened: &HashSet<Label>,
     today: NaiveDate,
 ) -> Result<Vec<Period>, Failure> {
-    let sql = "SELECT toInt32(min(date)) FROM event_log HAVING count() > 0";
-    let days = store.read().query(sql).fetch_optional::<i32>().await;
-    let days = days.map_err(store.during("find the first fact"))?;
-    let first_fact =
-        days.and_then(|days| DateTime::from_timestamp(i64::from(days) * 86_400, 0)).map(|moment| moment.date_naive());
-    match first_fact {
+    match first_fact(store).await? {
         Some(first_fact) => kept_periods(&reference.calendars, opened, first_fact, today),
         None => Ok(Vec::new()),
     }

@@ -27,8 +27,13 @@ impl Scheduler {
 
     /// One that waits so many milliseconds between passes.
     pub(crate) fn every(world: &World, folder: &Path, name: &str, interval_ms: &str) -> Self {
+        Self::on(world, (folder, name), TODAY, interval_ms)
+    }
+
+    /// The same on another day.
+    pub(crate) fn on(world: &World, (folder, name): (&Path, &str), today: &str, interval_ms: &str) -> Self {
         let log = folder.join(name);
-        let mut command = world.command("chiso-rollup", &["run", "--today", TODAY]);
+        let mut command = world.command("chiso-rollup", &["run", "--today", today]);
         command.env("CHISO__ROLLUP__INTERVAL_MS", interval_ms).env("CHISO__HTTP__LISTEN", "127.0.0.1:0");
         command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
         Self { child: command.spawn().unwrap(), log }
@@ -48,6 +53,11 @@ impl Scheduler {
 
     fn leads(&self) -> bool {
         self.has_said("leading")
+    }
+
+    /// Its exit code, when it has ended by itself.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
     }
 
     pub(crate) fn stop(mut self) {
@@ -110,4 +120,35 @@ fn one_scheduler_works_and_another_takes_over_when_it_is_silent_or_stops() {
     assert_eq!(passes(), before);
     let status = world.rollup(&["status"]).ok();
     assert!(status.contains("0 with 0 cells") && status.contains("has stopped"), "{status}");
+}
+
+#[test]
+fn nobody_takes_over_when_a_newer_release_has_been_here() {
+    let world = small_world("upgraded");
+    let folder = tempfile::tempdir().unwrap();
+    let first = Scheduler::start(&world, folder.path(), "first");
+    wait_until("the first leads", PATIENCE, || first.leads());
+    let second = Scheduler::start(&world, folder.path(), "second");
+    wait_until("the second stands by", PATIENCE, || second.has_said("answering /metrics"));
+    world.sql("INSERT INTO schema_versions (version, file, digest) VALUES (99, '99_future.sql', 'x')");
+    for mut scheduler in [first, second] {
+        assert_eq!(scheduler.ended(), Some(1), "{}", scheduler.log());
+        assert!(scheduler.has_said("99_future.sql"), "{}", scheduler.log());
+    }
+    assert_eq!(world.number("SELECT max(epoch) FROM claims"), 1);
+}
+
+#[test]
+fn a_pass_by_command_gives_signs_of_life_and_ends_in_good_order() {
+    let world = small_world("by_command");
+    let folder = tempfile::tempdir().unwrap();
+    let scheduler = Scheduler::start(&world, folder.path(), "scheduler");
+    wait_until("it leads", PATIENCE, || scheduler.leads());
+    world.roll_up(TODAY);
+    assert!(world.number("SELECT toInt64(max(over)) FROM beats WHERE epoch = 2") == 1);
+    // It need not wait for silence.
+    let begin = Instant::now();
+    wait_until("it leads again", PATIENCE, || scheduler.log().matches("leading").count() == 2);
+    assert!(begin.elapsed() < Duration::from_secs(12), "{:?}", begin.elapsed());
+    scheduler.stop();
 }
