@@ -10,11 +10,14 @@ use clickhouse::error::Error;
 use clickhouse::query::Query;
 use serde::{Deserialize, Serialize};
 
+use crate::chores::note;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
 
 /// How often a scheduler that leads sweeps.
 const EVERY: Duration = Duration::from_secs(6 * 3600);
+/// The same after it failed.
+const AGAIN_AFTER: Duration = Duration::from_secs(1800);
 /// How long ClickHouse may take to remove rows: it may rewrite the parts that they are in.
 const REMOVED_WITHIN: Duration = Duration::from_secs(1800);
 
@@ -39,15 +42,15 @@ pub struct Summary {
 pub(crate) async fn forever(store: Store, settings: Retention, metrics: Metrics) {
     loop {
         let done = run(&store, &settings).await;
-        metrics.chore("sweep", done.is_ok());
-        match done {
-            Ok(summary) if summary == Summary::default() => {}
-            Ok(Summary { rejects, replayed, marks, retired, gone, passes }) => {
-                tracing::info!(rejects, replayed, marks, retired, gone, passes, "swept");
-            }
-            Err(error) => tracing::warn!(%error, "not swept, tried again in some hours"),
+        if let Ok(summary) = &done
+            && *summary != Summary::default()
+        {
+            let Summary { rejects, replayed, marks, retired, gone, passes } = summary;
+            tracing::info!(rejects, replayed, marks, retired, gone, passes, "swept");
         }
-        tokio::time::sleep(EVERY).await;
+        let pause = if done.is_ok() { EVERY } else { AGAIN_AFTER };
+        note(&metrics, "sweep", done);
+        tokio::time::sleep(pause).await;
     }
 }
 
