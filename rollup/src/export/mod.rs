@@ -14,6 +14,7 @@ use chiso_schemas::store::{Store, check_schema, reference_of};
 use chrono::{DateTime, Utc};
 use clickhouse::query::Query;
 
+use crate::arguments::unknown;
 use crate::failure::Failure;
 use crate::pass::{LastPass, last_pass};
 use crate::scope::{LEVELS, STEP_PERIODS_MAX, STEP_ROWS_MAX};
@@ -102,12 +103,7 @@ impl Selection {
                 None => problems.push(format!("calendar {} is not in the reference data", self.calendar)),
             }
         }
-        let unknown_areas = self.areas.iter().filter(|area| reference.units.area(area).is_none());
-        problems.extend(unknown_areas.map(|area| {
-            format!("area {area:?} is no unit: use a unit id such as W11413@2025-07-01 (see the view units), or VN")
-        }));
-        let unknown = self.indicators.iter().filter(|code| reference.indicators.get(code).is_none());
-        problems.extend(unknown.map(|code| format!("indicator {code:?} is not in the catalogue (see the view indicators)")));
+        problems.extend(unknown(reference, &self.indicators, &self.areas));
         if !problems.is_empty() {
             return Err(Failure::Usage(problems.join("\n")));
         }

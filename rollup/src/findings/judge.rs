@@ -51,7 +51,8 @@ impl Rules {
     ) -> Result<Self, PeriodError> {
         let cut_offs = calendars.iter().map(|calendar| {
             let any = calendar.period("2001-M03")?;
-            let cut_off = if any.start.day() == 1 { 0 } else { any.end.day() };
+            // A cut-off is 28 at most.
+            let cut_off = if any.end.day() == 31 { 0 } else { any.end.day() };
             Ok(format!("('{}', toUInt32({cut_off}))", calendar.id))
         });
         let cut_offs = cut_offs.collect::<Result<Vec<_>, PeriodError>>()?;

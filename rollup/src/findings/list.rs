@@ -87,7 +87,7 @@ pub async fn list(store: &Store, (args, settings): (&FindingsArgs, &Settings), o
     let kinds: Vec<&str> = args.kind.iter().map(|kind| kind.as_str()).collect();
     let query = store.read().query_raw(LIST).param("kinds", &kinds).param("all", args.all);
     let rows = query.fetch_all::<Listed>().await.map_err(store.during("read the findings"))?;
-    print(&rows, args.format, out).map_err(|cause| Failure::Output { place: "standard output".to_owned(), cause })?;
+    print(&rows, args.format, out).map_err(Failure::unwritten)?;
     let open = rows.iter().filter(|row| row.state == "open").count();
     if args.check && open > 0 {
         return Err(Failure::Found(format!("{open} findings are open")));

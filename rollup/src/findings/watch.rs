@@ -23,6 +23,7 @@ use crate::marks::{self, Waiting};
 use crate::pass::last_pass;
 use crate::progress::Progress;
 use crate::scheduler::Schedule;
+use crate::scope::first_fact;
 use crate::{is_past, local_day};
 
 /// How often it is looked whether passes have retired batches.
@@ -103,11 +104,9 @@ impl<'a> Judge<'a> {
         if self.calendars.as_ref().is_none_or(|(known, _)| *known != generation) {
             self.calendars = Some((generation, reference_of(store, generation).await?.calendars));
         }
-        let first = "SELECT toInt32(min(date)) FROM event_log HAVING count() > 0";
-        let first = store.read().query(first).fetch_optional::<i32>().await.map_err(store.during("find the first fact"))?;
         let calendars = self.calendars.as_ref().map(|(_, calendars)| calendars.as_slice()).unwrap_or_default();
         let rules = |first| Rules::new((generation, calendars), (first, today), &self.settings.findings);
-        Ok(first.and_then(NaiveDate::from_epoch_days).map(rules).transpose()?)
+        Ok(first_fact(store).await?.map(rules).transpose()?)
     }
 
     /// Looks through the cells of batches that passes have retired since.

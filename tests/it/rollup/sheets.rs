@@ -96,7 +96,8 @@ fn compare(cell: &BTreeMap<String, String>, row: &BTreeMap<String, String>) {
         assert_eq!(notes.contains(begin).to_string(), row[column], "{column}: {notes}");
     }
     assert_eq!(notes.contains("Chỉ có tỷ lệ"), !row["stated_percent"].is_empty(), "{notes}");
-    assert_eq!(notes.contains("Không phát sinh"), row["denominator"] == "0", "{notes}");
+    assert_eq!(notes.contains("Không phát sinh"), row["denominator"] == "0" && row["numerator"] == "0", "{notes}");
+    assert_eq!(notes.contains("Mẫu số bằng 0"), row["denominator"] == "0" && row["numerator"] != "0", "{notes}");
     assert_eq!(notes.contains("quá 15 chữ số"), row["value"].len() > 15, "{notes}");
     assert!(!cell["Tên chỉ tiêu"].is_empty() && cell["Lịch"] == "Dương lịch" && !cell["Cách tính"].is_empty());
     let results = [("met", "Đạt"), ("not_met", "Không đạt"), ("", "")];

@@ -8,7 +8,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use rust_xlsxwriter::{Format, FormatAlign, Worksheet, XlsxError};
 
 use super::super::Selection;
-use super::columns::{APPROXIMATE, CARRIED, LONG, NOTHING_AROSE, PERCENT_ONLY, QUALIFIED, calendar};
+use super::columns::{APPROXIMATE, CARRIED, LONG, NO_DENOMINATOR, NOTHING_AROSE, PERCENT_ONLY, QUALIFIED, calendar};
 use crate::LOCAL_OFFSET_SECONDS;
 
 /// What is said of the rows, and names that stand beside their codes.
@@ -87,12 +87,13 @@ fn names(reference: &Reference) -> HashMap<String, (String, String)> {
     reference.indicators.iter().map(name).collect()
 }
 
-const NOTES: [(&str, &str); 6] = [
+const NOTES: [(&str, &str); 7] = [
     (CARRIED, "Trong kỳ không có số mới; dùng số gần nhất trước kỳ, còn trong thời hạn của chỉ tiêu (cột Số liệu đến ngày)."),
     (APPROXIMATE, "Một phần số liệu là của đơn vị cũ đã chia cho nhiều đơn vị mới; toàn bộ được tính cho một đơn vị."),
     (QUALIFIED, "Nguồn không khẳng định con số là chính xác."),
     (PERCENT_ONLY, "Nguồn chỉ báo cáo tỷ lệ. Tỷ lệ này không được cộng hay lấy trung bình ở cấp trên."),
-    (NOTHING_AROSE, "Mẫu số bằng 0 nên không có tỷ lệ; khác với 0%."),
+    (NOTHING_AROSE, "Tử số và mẫu số đều bằng 0 nên không có tỷ lệ; khác với 0%."),
+    (NO_DENOMINATOR, "Có tử số mà mẫu số bằng 0: cần xem lại số liệu."),
     (LONG, "Bảng tính chỉ giữ được 15 chữ số; số dài hơn được ghi đủ, dạng chữ."),
 ];
 

@@ -81,7 +81,8 @@ fn notes(row: &ExportRow) -> String {
             row.level != "ward" && row.wards_percent_only > 0,
             format!("{} xã chỉ có tỷ lệ, không cộng vào tử số và mẫu số", row.wards_percent_only),
         ),
-        (row.denominator == "0", NOTHING_AROSE.to_owned()),
+        (row.denominator == "0" && row.numerator == "0", NOTHING_AROSE.to_owned()),
+        (row.denominator == "0" && row.numerator != "0", NO_DENOMINATOR.to_owned()),
         (is_long.iter().any(|number| !is_exact(number)), LONG.to_owned()),
     ];
     flags.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).collect::<Vec<_>>().join("; ")
@@ -92,6 +93,7 @@ pub(super) const APPROXIMATE: &str = "Gần đúng: có đơn vị cũ bị chia
 pub(super) const QUALIFIED: &str = "Nguồn ghi khoảng, hơn hoặc ít nhất";
 pub(super) const PERCENT_ONLY: &str = "Chỉ có tỷ lệ, không có tử số và mẫu số";
 pub(super) const NOTHING_AROSE: &str = "Không phát sinh";
+pub(super) const NO_DENOMINATOR: &str = "Mẫu số bằng 0, không tính được tỷ lệ";
 pub(super) const LONG: &str = "Số quá 15 chữ số được ghi dạng chữ để không bị làm tròn";
 
 fn text(text: &str) -> Cell {
@@ -150,9 +152,11 @@ mod tests {
         assert_eq!(notes(&all), format!("{CARRIED}; {APPROXIMATE}; {QUALIFIED}; {LONG}"));
         let stated = ExportRow { stated_percent: "12.5".to_owned(), wards_percent_only: 1, ..plain };
         assert_eq!(notes(&stated), PERCENT_ONLY);
-        let area =
-            ExportRow { level: "province".to_owned(), stated_percent: String::new(), denominator: "0".to_owned(), ..stated };
+        let (level, denominator) = ("province".to_owned(), "0".to_owned());
+        let area = ExportRow { level, stated_percent: String::new(), numerator: "0".to_owned(), denominator, ..stated };
         assert_eq!(notes(&area), format!("1 xã chỉ có tỷ lệ, không cộng vào tử số và mẫu số; {NOTHING_AROSE}"));
+        let unclear = ExportRow { numerator: "7".to_owned(), wards_percent_only: 0, ..area };
+        assert_eq!(notes(&unclear), NO_DENOMINATOR);
     }
 
     #[test]
