@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chiso_schemas::reference::{Allowed, Area, Indicator, LAST_DAY, Name, Path, Reference, Source, TargetRule, Unit, Units};
+use chiso_schemas::reference::{Allowed, Area, Indicator, LAST_DAY, Name, Path, Reference, Source, Target, Unit, Units};
 use serde_json::{Map, Value, json};
 
 /// Every table with its rows.
@@ -76,13 +76,14 @@ fn sources(reference: &Reference) -> Vec<Value> {
 }
 
 fn targets(reference: &Reference) -> Vec<Value> {
-    let row = |rule: TargetRule<'_>| {
+    let row = |target: &Target| {
         json!({
-            "indicator": rule.indicator, "calendar": rule.calendar.as_str(), "period": rule.period, "area_id": rule.area_id,
-            "scope": rule.scope.as_str(), "comparison": rule.comparison.as_str(), "number": rule.number.to_string(),
+            "indicator": target.indicator, "calendar": target.calendar.as_str(), "period": target.period,
+            "area_id": reference.units.area_id(target.area), "scope": target.scope.as_str(),
+            "comparison": target.comparison.as_str(), "number": target.number.to_string(),
         })
     };
-    reference.target_rules().map(row).collect()
+    reference.targets.iter().map(row).collect()
 }
 
 fn paths(units: &Units) -> Vec<Value> {

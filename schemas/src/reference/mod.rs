@@ -33,10 +33,10 @@ pub use paths::Path;
 pub use renames::{Name, Rename};
 pub use schedule::{ReportSchedule, local_moment};
 pub use sources::{Source, Sources};
-pub use targets::{Comparison, Scope, Specificity, Target, TargetRule};
+pub use targets::{Comparison, Scope, Specificity, Target};
 pub use units::{Area, COUNTRY_ID, COUNTRY_NAME, FIRST_DAY, LAST_DAY, Level, Relation, STILL_VALID, Step, Unit, UnitIx, Units};
 
-use crate::calendar::{Calendar, CalendarId, Period};
+use crate::calendar::{Calendar, CalendarId};
 
 /// One sound state of all reference data.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -81,16 +81,6 @@ impl Reference {
     /// The calendar with this id.
     pub fn calendar(&self, id: CalendarId) -> Option<&Calendar> {
         self.calendars.iter().find(|calendar| calendar.id == id)
-    }
-
-    /// The target that applies to the row of an area in a period, if there is one (contract section 7).
-    pub fn target_for(&self, indicator: &str, period: &Period, area: Area) -> Option<&Target> {
-        targets::resolve(&self.targets, &self.units, indicator, period, area)
-    }
-
-    /// All targets as flat rows for SQL.
-    pub fn target_rules(&self) -> impl Iterator<Item = TargetRule<'_>> {
-        self.targets.iter().map(|target| target.rule(&self.units))
     }
 
     /// Whether stored facts of this source keep their place in this reference.

@@ -1,4 +1,4 @@
-//! The target registry (`targets.csv`), and the one target that applies to a row (contract sections 6 and 7).
+//! The target registry, `targets.csv` (contract section 7).
 
 use rustc_hash::FxHashMap;
 
@@ -6,9 +6,9 @@ use super::faults::Faults;
 use super::files::File;
 use super::indicators::Codes;
 use super::table::{self, Header, Row};
-use super::units::{Area, COUNTRY_ID, Level, Units};
+use super::units::{Area, COUNTRY_ID};
 use super::units_file::UnitsFile;
-use crate::calendar::{Calendar, CalendarId, Period};
+use crate::calendar::{Calendar, CalendarId};
 use crate::number::Amount;
 
 /// Whose rows a target judges.
@@ -79,7 +79,7 @@ pub struct Target {
     pub indicator: String,
     /// The calendar of the periods.
     pub calendar: CalendarId,
-    /// The periods: an id, a type or `*`; see [`Period::target_patterns`].
+    /// The periods: an id, a type or `*`; see [`Period::target_patterns`](crate::calendar::Period::target_patterns).
     pub period: String,
     /// How exactly `period` names them.
     pub specificity: Specificity,
@@ -164,70 +164,4 @@ pub(super) fn specificity(row: &Row, calendars: &[Calendar], faults: &mut Faults
         faults.add(row.place, format!("period {pattern:?}: {rule}"));
     }
     found
-}
-
-/// A target as a flat row that SQL can join: the rule with the least `(area_rank, specificity)` applies to a row whose
-/// areas hold `area_id` and whose period patterns hold `period`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TargetRule<'a> {
-    /// The indicator.
-    pub indicator: &'a str,
-    /// `civil` or `legal`.
-    pub calendar: CalendarId,
-    /// One of [`Period::target_patterns`].
-    pub period: &'a str,
-    /// [`Specificity::rank`].
-    pub specificity: u8,
-    /// A unit id or `VN`.
-    pub area_id: &'a str,
-    /// [`Level::rank`] of the area: among the areas of one row, the nearer has the smaller rank.
-    pub area_rank: u8,
-    /// `self`: the row is the area's; `wards`: the row is of a ward below the area.
-    pub scope: Scope,
-    /// How to compare.
-    pub comparison: Comparison,
-    /// The number.
-    pub number: Amount,
-}
-
-impl Target {
-    /// The target as a flat row.
-    pub fn rule<'a>(&'a self, units: &'a Units) -> TargetRule<'a> {
-        TargetRule {
-            indicator: &self.indicator,
-            calendar: self.calendar,
-            period: &self.period,
-            specificity: self.specificity.rank(),
-            area_id: units.area_id(self.area),
-            area_rank: units.area_level(self.area).rank(),
-            scope: self.scope,
-            comparison: self.comparison,
-            number: self.number,
-        }
-    }
-
-    fn judges(&self, area: Area, level: Level) -> bool {
-        match self.scope {
-            Scope::OfItself => self.area == area,
-            Scope::Wards => self.area != area && level == Level::Ward,
-        }
-    }
-}
-
-/// The target that applies to the row of an area: of the nearest area, then the most exact about the period.
-pub(super) fn resolve<'a>(
-    targets: &'a [Target],
-    units: &Units,
-    indicator: &str,
-    period: &Period,
-    area: Area,
-) -> Option<&'a Target> {
-    let (chain, patterns, level) = (units.areas(area), period.target_patterns(), units.area_level(area));
-    targets
-        .iter()
-        .filter(|target| target.indicator == indicator && target.calendar == period.calendar && target.judges(area, level))
-        .filter(|target| patterns.contains(&target.period))
-        .filter_map(|target| Some((chain.iter().position(|above| *above == target.area)?, target)))
-        .min_by_key(|(distance, target)| (*distance, target.specificity))
-        .map(|(_, target)| target)
 }

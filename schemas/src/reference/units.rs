@@ -60,11 +60,6 @@ impl Level {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.as_str() == word)
     }
-
-    /// Its place from the ward (0) up: what is nearer to a ward is smaller.
-    pub const fn rank(self) -> u8 {
-        self as u8
-    }
 }
 
 impl fmt::Display for Level {
