@@ -56,7 +56,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
         today: Option<NaiveDate>,
     },
-    /// Join old rows of the ledger that follow each other; a pass does it by itself when ledger.rows_max is reached
+    /// Join old rows of the ledger that follow each other; schedulers, and `run --once` after its pass, do it by themselves above ledger.rows_max
     CompactLedger,
     /// Remove what was kept long enough (settings [retention]); a scheduler does it by itself
     Sweep,

@@ -1,7 +1,7 @@
 //! Words of the command line that several commands read alike.
 
 use chiso_schemas::calendar::{CalendarId, day};
-use chiso_schemas::reference::Level;
+use chiso_schemas::reference::{Level, Reference};
 use chrono::NaiveDate;
 
 /// A day.
@@ -26,4 +26,17 @@ pub fn parse_calendar(text: &str) -> Result<CalendarId, String> {
 /// There is no such level.
 pub fn parse_level(text: &str) -> Result<Level, String> {
     Level::from_word(text).ok_or_else(|| "the levels are ward, district, province and country".to_owned())
+}
+
+/// What is wrong with names of indicators and areas: one line for each that the reference data do not have.
+pub(crate) fn unknown(reference: &Reference, indicators: &[String], areas: &[String]) -> Vec<String> {
+    let indicators = indicators.iter().filter(|code| reference.indicators.get(code).is_none());
+    let indicators = indicators.map(|code| format!("indicator {code:?} is not in the catalogue (see the view indicators)"));
+    let areas = areas.iter().filter(|area| reference.units.area(area).is_none());
+    indicators.chain(areas.map(|area| no_unit(area))).collect()
+}
+
+/// That there is no such area.
+pub(crate) fn no_unit(area: &str) -> String {
+    format!("area {area:?} is no unit: use a unit id such as W11413@2025-07-01 (see the view units), or VN")
 }

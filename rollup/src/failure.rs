@@ -40,8 +40,8 @@ pub enum Failure {
     Orphans(Vec<String>),
     /// A later epoch was claimed: somebody else recomputes.
     #[error(
-        "another rollup has claimed epoch {last} while this one worked in epoch {epoch}; it recomputes the same, nothing is lost; \
-         run one at a time"
+        "another rollup has claimed epoch {last} while this one worked in epoch {epoch}: nothing is lost, it makes the pass that this \
+         one has not finished; a rebuild goes on with the same command"
     )]
     Superseded {
         /// The epoch of this one.
@@ -66,6 +66,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Standard output could not be written.
+    pub fn unwritten(cause: std::io::Error) -> Self {
+        Self::Output { place: "standard output".to_owned(), cause }
+    }
+
     /// Whether the same may work later: ClickHouse is away, full, or busy.
     pub fn may_pass(&self) -> bool {
         match self {

@@ -85,6 +85,16 @@ pub async fn opened(store: &Store) -> Result<HashSet<Label>, Failure> {
     Ok(rows.into_iter().map(|row| (row.calendar, row.period)).collect())
 }
 
+/// The day of the first fact, if there is one.
+///
+/// # Errors
+/// ClickHouse does not answer.
+pub async fn first_fact(store: &Store) -> Result<Option<NaiveDate>, Failure> {
+    let sql = "SELECT toInt32(min(date)) FROM event_log HAVING count() > 0";
+    let day = store.read().query(sql).fetch_optional::<i32>().await.map_err(store.during("find the first fact"))?;
+    Ok(day.and_then(NaiveDate::from_epoch_days))
+}
+
 /// Kept periods (contract section 4): those that have begun by `today`, and those that an earlier pass has opened.
 ///
 /// # Errors

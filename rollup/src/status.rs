@@ -65,7 +65,7 @@ pub async fn status(store: &Store, out: &mut impl Write) -> Result<(), Failure> 
         None => row("last pass", "none yet; run chiso-rollup run".to_owned()),
     }
     row("leader", leader_line(&leader));
-    writeln!(out, "{table}").map_err(|cause| Failure::Output { place: "standard output".to_owned(), cause })
+    writeln!(out, "{table}").map_err(Failure::unwritten)
 }
 
 fn leader_line(leader: &Leader) -> String {
