@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS opened
     epoch     UInt32                  COMMENT 'epoch of the pass that first rolled it up'
 )
 ENGINE = ReplacingMergeTree ORDER BY (calendar, period)
-COMMENT 'kept periods that have rows';
+COMMENT 'kept periods that passes have opened, with rows or without';
 
 CREATE TABLE IF NOT EXISTS passes
 (

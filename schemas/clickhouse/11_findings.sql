@@ -1,5 +1,5 @@
 -- What people should look at, one row a finding: opened when it is found, settled when it is no longer found (contract section 8).
--- judged orders two judgements of the same thing: it is when the older of them began to read, so what a paused scheduler
+-- judged orders two judgements of the same thing: it is when a judgement began to read, so what a paused scheduler
 -- has found before its pause never replaces what was found since.
 CREATE TABLE IF NOT EXISTS finding_log
 (

@@ -55,9 +55,9 @@ pub struct Settings {
     pub audit: Audit,
     /// How long is kept what is not facts and not reports.
     pub retention: Retention,
-    /// Where a worker can be asked how it is.
+    /// Where a worker or scheduler can be asked how it is.
     pub http: Http,
-    /// Where it sends traces of its work.
+    /// Where workers send traces of their work.
     pub traces: Traces,
     /// What the programs say meanwhile.
     pub log: Log,
@@ -84,7 +84,7 @@ pub struct Shutdown {
 /// `[ledger]`
 #[derive(Clone, Debug, Serialize)]
 pub struct Ledger {
-    /// A pass joins old rows of the ledger once there are more than this.
+    /// A scheduler joins old rows of the ledger once there are more than this.
     pub rows_max: u64,
     /// Rows are old after so many seconds; until then every batch has its own.
     pub keep_s: u64,

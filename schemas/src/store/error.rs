@@ -61,7 +61,9 @@ impl StoreError {
                 "the tables differ from what this program expects: run chiso-rollup migrate of the same release"
             }
             (_, Some(115)) => "this release of ClickHouse is older than the one chiso is made for: upgrade it",
-            (_, Some(241)) => "give ClickHouse more memory, or make batch.rows_max and batch.bytes_max smaller",
+            (_, Some(241)) => {
+                "give ClickHouse more memory; where chiso-ingest inserts, smaller batch.rows_max and batch.bytes_max help, too"
+            }
             (Fault::Stop, Some(252)) => "raise max_partitions_per_insert_block of the user",
             (_, Some(252)) => "if this stays: inserts are too small or too many for the merges; see system.parts",
             (_, Some(395 | 469)) => "drop the constraint or view that somebody added to the table, or mend it",
