@@ -33,13 +33,19 @@ FROM
 GROUP BY indicator, ward, date
 HAVING max(seen) > sum(stored) OR sum(stored) = 0";
 
-/// Recomputes the cells that the marks of these batches name, of indicators of a family.
-pub fn insert_marked(client: &Client, generation: u32, (batches, family): (&[Uuid], Family)) -> Query {
+/// Holds until a later epoch is claimed, as ClickHouse knows it when it begins with the statement. Of cells made of the same events the
+/// last one written stays, so who wakes up too late must write none: the kind of an indicator may be another one since.
+const STILL_HOLDS: &str = "(SELECT max(epoch) FROM claims) = {epoch:UInt32}";
+
+/// Recomputes the cells that the marks of these batches name, of indicators of a family; none if a later epoch was claimed.
+pub fn insert_marked(client: &Client, (generation, epoch): (u32, u32), (batches, family): (&[Uuid], Family)) -> Query {
     let marked = "(date, indicator, ward) IN
         (SELECT date, indicator, ward FROM marks
          WHERE batch IN {batches:Array(UUID)} AND indicator IN (SELECT code FROM catalogue WHERE kind IN {kinds:Array(String)}))";
-    with_settings(client.query_raw(&format!("INSERT INTO cells {}", CELLS.replace("<events>", marked))))
+    let events = format!("{marked} AND {STILL_HOLDS}");
+    with_settings(client.query_raw(&format!("INSERT INTO cells {}", CELLS.replace("<events>", &events))))
         .param("generation", generation)
+        .param("epoch", epoch)
         .param("batches", names(batches))
         .param("kinds", family.kinds().map(Kind::as_str).to_vec())
 }
@@ -49,6 +55,8 @@ pub fn insert_marked(client: &Client, generation: u32, (batches, family): (&[Uui
 pub struct CellScope {
     /// Generation of the reference data.
     pub generation: u32,
+    /// Epoch that writes them.
+    pub epoch: u32,
     /// Indicator codes.
     pub indicators: Vec<String>,
     /// First and last day.
@@ -66,16 +74,17 @@ const SCOPE: &str = "indicator IN {indicators:Array(String)} AND date BETWEEN {f
 
 impl CellScope {
     /// All cells of these indicators.
-    pub fn of(generation: u32, indicators: Vec<String>) -> Self {
-        Self { generation, indicators, days: (FIRST_DAY, LAST_DAY), areas: Vec::new() }
+    pub fn of((generation, epoch): (u32, u32), indicators: Vec<String>) -> Self {
+        Self { generation, epoch, indicators, days: (FIRST_DAY, LAST_DAY), areas: Vec::new() }
     }
 
-    /// Recomputes all cells of the scope, whole, from the events, and writes those that are not stored like that.
+    /// Recomputes all cells of the scope, whole, from the events, and writes those that are not stored like that; none if a later epoch
+    /// was claimed.
     ///
     /// # Errors
     /// ClickHouse does not do its part.
     pub async fn recompute(&self, store: &Store) -> Result<(), Failure> {
-        let computed = CELLS.replace("<events>", SCOPE);
+        let computed = CELLS.replace("<events>", &format!("{SCOPE} AND {STILL_HOLDS}"));
         let stored = format!("SELECT {DIGEST} FROM cells FINAL WHERE {SCOPE}");
         let sql = format!("INSERT INTO cells SELECT * FROM ({computed}) WHERE {DIGEST} NOT IN ({stored})");
         let done = self.query(store.write(), &sql).execute().await;
@@ -100,6 +109,7 @@ impl CellScope {
     fn query(&self, client: &Client, sql: &str) -> Query {
         with_settings(client.query_raw(sql))
             .param("generation", self.generation)
+            .param("epoch", self.epoch)
             .param("indicators", &self.indicators)
             .param("first", self.days.0.to_string())
             .param("last", self.days.1.to_string())

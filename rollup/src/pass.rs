@@ -159,7 +159,7 @@ async fn changed(work: &mut Work<'_>, waiting: &[Waiting], periods: &[Period]) -
 /// Recomputes the cells of the batches, and in these periods the rows that they touch, of one family; how many rows it wrote.
 async fn follow(work: &Work<'_>, batches: &[Uuid], family: Family, periods: &[Period]) -> Result<u64, Failure> {
     let store = work.store;
-    let done = cells::insert_marked(store.write(), work.generation, (batches, family)).execute().await;
+    let done = cells::insert_marked(store.write(), work.at(), (batches, family)).execute().await;
     done.map_err(store.during("recompute cells"))?;
     // Which rows states touch depends on the cells.
     touched::note(store, work.at(), (batches, family), periods).await?;

@@ -158,7 +158,7 @@ async fn rebuild(
     let mut progress = Progress::new("rebuild", groups.len() as u64);
     let cells_of = |indicators: &[String]| {
         let (indicators, days, areas) = (indicators.to_vec(), selection.days(), selection.area.clone());
-        cells(store, &reference, CellScope { generation, indicators, days, areas })
+        cells(store, &reference, CellScope { generation, epoch, indicators, days, areas })
     };
     let mut made = match groups.first() {
         Some(first) => cells_of(first).await?,

@@ -75,7 +75,7 @@ pub(crate) async fn follow(work: &mut Work<'_>, last: u32, periods: &[Period]) -
         volumes.iter().filter(|volume| codes.contains(&volume.indicator)).cloned().collect()
     };
     for indicators in cell_steps(&of(&kinds)) {
-        CellScope::of(work.generation, indicators.clone()).recompute(store).await?;
+        CellScope::of(work.at(), indicators.clone()).recompute(store).await?;
         last_states::mend(store, work.reference, &indicators).await?;
     }
     if !whole.is_empty() {

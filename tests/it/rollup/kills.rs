@@ -230,6 +230,33 @@ fn a_scheduler_that_wakes_too_late_writes_no_row_of_a_fact_that_was_withdrawn() 
 }
 
 #[test]
+fn a_scheduler_that_wakes_too_late_writes_no_cell_of_older_reference_data() {
+    let mut world = small_world_with("late_cells", &[received("first", "00303", json!({ "value": 3 }))]);
+    let folder = tempfile::tempdir().unwrap();
+    let direct = world.engines.clickhouse_url.clone();
+    let (address, gate) = Gate::start(Stop::Before("INSERT INTO cells"), &direct);
+    world.set("CLICKHOUSE__URL", address);
+    let first = Scheduler::start(&world, folder.path(), "first");
+    world.set("CLICKHOUSE__URL", direct);
+    wait_until("the first leads", PATIENCE, || first.log().contains("leading"));
+    world.publish_events([received("a", "00301", json!({ "value": 7 }))]);
+    world.catch_up();
+    gate.wait();
+    first.signal(Signal::SIGSTOP);
+    // A flow is a stock from now on: its cells have another form, made of the same events.
+    world.migrate_from(changed().path()).ok();
+    let second = Scheduler::start(&world, folder.path(), "second");
+    wait_until("the second leads", PATIENCE, || second.log().contains("leading"));
+    wait_until("the second has done all", PATIENCE, || has_done_all(&world));
+    gate.open();
+    first.signal(Signal::SIGCONT);
+    wait_until("the first sees that it was replaced", PATIENCE, || first.log().contains("another scheduler has taken over"));
+    first.stop();
+    second.stop();
+    world.rollup(&["audit", "--today", TODAY]).ok();
+}
+
+#[test]
 fn a_scheduler_may_be_stopped_between_reading_and_writing() {
     stopped_before("before_writing", "INSERT INTO rollup_rows");
 }
