@@ -1,6 +1,6 @@
 -- The sums of wards by the touched area next above them, and what is stored of areas that are not touched. The condition on
 -- numbers only finds the places to read: what else lies there is added up, too, and then not asked for, which is quicker than to
--- look at each row.
+-- look at each row. Of the areas that are not touched those of other indicators are left before the other columns are read.
 SELECT calendar, period, indicator, area AS within, reporting, percent_only, value, numerator, denominator, records, qualified, as_of,
        source_set, carried, approximate
 FROM
@@ -21,6 +21,7 @@ SELECT calendar, period, indicator, within, toUInt64(wards_reporting), toUInt64(
        if(wards_reporting > 0, as_of, NULL), if(wards_reporting > 0, source_set, []), wards_reporting > 0 AND carried,
        wards_reporting > 0 AND approximate
 FROM rollup_rows FINAL
-WHERE (calendar, period) IN (SELECT calendar, period FROM <touched areas>) AND level IN ('district', 'province') AND NOT gone
+PREWHERE indicator IN {indicators:Array(String)}
+WHERE indexHint((calendar, period) IN (SELECT calendar, period FROM <touched areas>)) AND level IN ('district', 'province') AND NOT gone
   AND (calendar, period, indicator, within) IN (SELECT calendar, period, indicator, area FROM <touched areas>)
   AND (calendar, period, indicator, area_id) NOT IN (SELECT calendar, period, indicator, area FROM <touched areas>)
