@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chiso_schemas::calendar::Period;
-use chiso_schemas::reference::{FIRST_DAY, LAST_DAY, Reference};
+use chiso_schemas::reference::{COUNTRY_ID, FIRST_DAY, LAST_DAY, Reference};
 use chiso_schemas::store::{Store, active_reference, check_schema};
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use clickhouse::Row;
@@ -104,9 +104,14 @@ pub async fn run(store: &Store, selection: &Selection, today: NaiveDate) -> Resu
     check_schema(store).await?;
     // Before an epoch is claimed: what cannot be done makes nobody stand by.
     selection.check(&active_reference(store).await?.1)?;
+    let mut selection = selection.clone();
+    // Whoever names the country means all areas, which are rebuilt much faster than they are noted one by one.
+    if selection.area.iter().any(|id| id == COUNTRY_ID) {
+        selection.area.clear();
+    }
     let claim = Claim::next(store).await?;
     let beats = Beats::start(store, claim);
-    let rebuilt = lead(store, Turn::new(claim, TimeDelta::zero()), selection, today).await;
+    let rebuilt = lead(store, Turn::new(claim, TimeDelta::zero()), &selection, today).await;
     beats.end(store).await?;
     rebuilt
 }
