@@ -1,6 +1,7 @@
 //! A pass that is killed after any of its statements, and schedulers that are stopped between any two: the next pass brings all
 //! rows in line, and at no moment does an area differ from the sum of its wards.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
@@ -83,16 +84,26 @@ impl Story {
 
     /// Stores so many messages more.
     fn tell(&mut self, count: usize) {
+        let portion = self.take(count);
+        store(&self.world, &portion);
+    }
+
+    /// So many messages more, which are about to be stored.
+    fn take(&mut self, count: usize) -> Vec<Message> {
         let portion: Vec<Message> = self.rest.drain(..count.min(self.rest.len())).collect();
         assert!(!portion.is_empty(), "the log is too short for this test");
-        self.world.publish(&portion);
-        self.world.catch_up();
         self.arrived.extend(judge_all(&reference(), &portion).facts);
+        portion
     }
 
     fn check(&self, what: &str) {
         check(&self.world, what, TODAY, reference(), &self.arrived);
     }
+}
+
+fn store(world: &World, messages: &[Message]) {
+    world.publish(messages);
+    world.catch_up();
 }
 
 fn received(id: &str, ward: &str, fields: Value) -> String {
@@ -163,28 +174,46 @@ fn has_done_all(world: &World) -> bool {
     world.number(waiting) == 0 && world.rollup(&["status"]).ok().contains("0 with 0 cells")
 }
 
+/// A scheduler that is stopped before a statement when something has happened in its world, and the line that holds it there.
+fn stopped(world: &mut World, folder: &Path, statement: &'static str, happen: impl FnOnce(&World)) -> (Scheduler, Arc<Gate>) {
+    let direct = world.engines.clickhouse_url.clone();
+    let (address, gate) = Gate::start(Stop::Before(statement), &direct);
+    world.set("CLICKHOUSE__URL", address);
+    let first = Scheduler::start(world, folder, "first");
+    world.set("CLICKHOUSE__URL", direct);
+    wait_until("the first leads", PATIENCE, || first.log().contains("leading"));
+    happen(world);
+    gate.wait();
+    first.signal(Signal::SIGSTOP);
+    (first, gate)
+}
+
+/// Another scheduler that has taken over.
+fn successor(world: &World, folder: &Path) -> Scheduler {
+    let second = Scheduler::start(world, folder, "second");
+    wait_until("the second leads", PATIENCE, || second.log().contains("leading"));
+    second
+}
+
+/// Lets a stopped scheduler go on, until it sees that it was replaced.
+fn wake(first: &Scheduler, gate: &Gate) {
+    gate.open();
+    first.signal(Signal::SIGCONT);
+    wait_until("the first sees that it was replaced", PATIENCE, || first.log().contains("another scheduler has taken over"));
+}
+
 /// One scheduler is stopped before a statement, another takes over, and then the first goes on where it was.
 fn stopped_before(name: &str, statement: &'static str) {
     let mut story = Story::begin(name);
     let reader = Reader::start(&story.world);
     let folder = tempfile::tempdir().unwrap();
-    let direct = story.world.engines.clickhouse_url.clone();
-    let (address, gate) = Gate::start(Stop::Before(statement), &direct);
-    story.world.set("CLICKHOUSE__URL", address);
-    let first = Scheduler::start(&story.world, folder.path(), "first");
-    story.world.set("CLICKHOUSE__URL", direct);
-    wait_until("the first leads", PATIENCE, || first.log().contains("leading"));
-    story.tell(100);
-    gate.wait();
-    first.signal(Signal::SIGSTOP);
-    let second = Scheduler::start(&story.world, folder.path(), "second");
-    wait_until("the second leads", PATIENCE, || second.log().contains("leading"));
+    let messages = story.take(100);
+    let (first, gate) = stopped(&mut story.world, folder.path(), statement, |world| store(world, &messages));
+    let second = successor(&story.world, folder.path());
     story.tell(100);
     wait_until("the second has done all", PATIENCE, || has_done_all(&story.world));
     story.check("the second has taken over");
-    gate.open();
-    first.signal(Signal::SIGCONT);
-    wait_until("the first sees that it was replaced", PATIENCE, || first.log().contains("another scheduler has taken over"));
+    wake(&first, &gate);
     story.check("the first has woken up");
     story.tell(100);
     wait_until("the second goes on", PATIENCE, || story.world.rollup(&["status"]).ok().contains("0 with 0 cells"));
@@ -194,28 +223,22 @@ fn stopped_before(name: &str, statement: &'static str) {
     assert!(reader.end() > 10);
 }
 
+/// States a fact of a ward that has none.
+fn stated(world: &World) {
+    world.publish_events([received("a", "00301", json!({ "value": 7 }))]);
+    world.catch_up();
+}
+
 /// One scheduler is stopped while it writes rows of a fact, and wakes up when the fact is withdrawn and another has done all.
 fn woken_too_late(name: &str, statement: &'static str) {
     let mut world = small_world_with(name, &[received("first", "00303", json!({ "value": 3 }))]);
     let folder = tempfile::tempdir().unwrap();
-    let direct = world.engines.clickhouse_url.clone();
-    let (address, gate) = Gate::start(Stop::Before(statement), &direct);
-    world.set("CLICKHOUSE__URL", address);
-    let first = Scheduler::start(&world, folder.path(), "first");
-    world.set("CLICKHOUSE__URL", direct);
-    wait_until("the first leads", PATIENCE, || first.log().contains("leading"));
-    world.publish_events([received("a", "00301", json!({ "value": 7 }))]);
-    world.catch_up();
-    gate.wait();
-    first.signal(Signal::SIGSTOP);
+    let (first, gate) = stopped(&mut world, folder.path(), statement, stated);
     world.publish_events([received("b", "00301", json!({ "record": "a", "revision": 1, "retracted": true }))]);
     world.catch_up();
-    let second = Scheduler::start(&world, folder.path(), "second");
-    wait_until("the second leads", PATIENCE, || second.log().contains("leading"));
+    let second = successor(&world, folder.path());
     wait_until("the second has done all", PATIENCE, || has_done_all(&world));
-    gate.open();
-    first.signal(Signal::SIGCONT);
-    wait_until("the first sees that it was replaced", PATIENCE, || first.log().contains("another scheduler has taken over"));
+    wake(&first, &gate);
     first.stop();
     second.stop();
     assert_eq!(world.number("SELECT count() FROM rollups WHERE area_id LIKE 'W00301%'"), 0, "a row of a fact that was withdrawn");
@@ -232,24 +255,12 @@ fn a_scheduler_that_wakes_too_late_writes_no_row_of_a_fact_that_was_withdrawn() 
 fn a_scheduler_that_wakes_too_late_writes_no_cell_of_older_reference_data() {
     let mut world = small_world_with("late_cells", &[received("first", "00303", json!({ "value": 3 }))]);
     let folder = tempfile::tempdir().unwrap();
-    let direct = world.engines.clickhouse_url.clone();
-    let (address, gate) = Gate::start(Stop::Before("INSERT INTO cells"), &direct);
-    world.set("CLICKHOUSE__URL", address);
-    let first = Scheduler::start(&world, folder.path(), "first");
-    world.set("CLICKHOUSE__URL", direct);
-    wait_until("the first leads", PATIENCE, || first.log().contains("leading"));
-    world.publish_events([received("a", "00301", json!({ "value": 7 }))]);
-    world.catch_up();
-    gate.wait();
-    first.signal(Signal::SIGSTOP);
+    let (first, gate) = stopped(&mut world, folder.path(), "INSERT INTO cells", stated);
     // A flow is a stock from now on: its cells have another form, made of the same events.
     world.migrate_from(changed().path()).ok();
-    let second = Scheduler::start(&world, folder.path(), "second");
-    wait_until("the second leads", PATIENCE, || second.log().contains("leading"));
+    let second = successor(&world, folder.path());
     wait_until("the second has done all", PATIENCE, || has_done_all(&world));
-    gate.open();
-    first.signal(Signal::SIGCONT);
-    wait_until("the first sees that it was replaced", PATIENCE, || first.log().contains("another scheduler has taken over"));
+    wake(&first, &gate);
     first.stop();
     second.stop();
     world.rollup(&["audit", "--today", TODAY]).ok();
