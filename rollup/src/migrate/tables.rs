@@ -1,12 +1,12 @@
 //! The numbered SQL files, each applied once and noted with its digest, and the views, made anew each time.
 
-use chiso_schemas::store::{SCHEMA, Store, StoreError, VIEWS, schema_digest, statements};
+use chiso_schemas::store::{SCHEMA, SchemaError, Store, StoreError, VIEWS, check_schema, schema_digest, statements};
 use clickhouse::Row;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::failure::Failure;
 
-#[derive(Row, Serialize, Deserialize)]
+#[derive(Row, Serialize)]
 struct VersionRow {
     version: u32,
     file: String,
@@ -25,14 +25,13 @@ pub(super) async fn apply(store: &Store) -> Result<Vec<String>, Failure> {
     if let Some((name, text)) = SCHEMA.first() {
         execute(store, name, text).await?;
     }
-    let known = store.read().query("SELECT version, file, digest FROM schema_versions FINAL ORDER BY version");
-    let known = known.fetch_all::<VersionRow>().await.map_err(store.during("read the schema version"))?;
-    refuse_unknown(&known)?;
+    let missing = match check_schema(store).await {
+        Ok(()) => Vec::new(),
+        Err(SchemaError::Missing { missing, .. }) => missing,
+        Err(error) => return Err(error.into()),
+    };
     let mut applied = Vec::new();
-    for (version, (name, text)) in (0..).zip(SCHEMA) {
-        if known.iter().any(|row| row.version == version) {
-            continue;
-        }
+    for (version, (name, text)) in (0..).zip(SCHEMA).filter(|(_, (name, _))| missing.iter().any(|file| file == name)) {
         execute(store, name, text).await?;
         let row = VersionRow { version, file: (*name).to_owned(), digest: schema_digest(text) };
         note(store, &row).await.map_err(store.during("note the schema version"))?;
@@ -44,23 +43,6 @@ pub(super) async fn apply(store: &Store) -> Result<Vec<String>, Failure> {
 /// Makes the views for analysts.
 pub(super) async fn make_views(store: &Store) -> Result<(), Failure> {
     execute(store, "views.sql", VIEWS).await
-}
-
-/// A file that is not this release's, or is and has another text, means that another release has been here.
-fn refuse_unknown(known: &[VersionRow]) -> Result<(), Failure> {
-    for row in known {
-        let ours = usize::try_from(row.version).ok().and_then(|version| SCHEMA.get(version));
-        let same = ours.is_some_and(|(name, text)| *name == row.file && schema_digest(text) == row.digest);
-        if !same {
-            return Err(Failure::Refused(format!(
-                "schema file {} (version {}) of the database is not the one of this release ({}); use the release that made it, or a newer one",
-                row.file,
-                row.version,
-                env!("CARGO_PKG_VERSION")
-            )));
-        }
-    }
-    Ok(())
 }
 
 async fn execute(store: &Store, name: &str, text: &str) -> Result<(), Failure> {
