@@ -198,6 +198,10 @@ impl Consumer {
             Some(RDKafkaErrorCode::AutoOffsetReset) => {
                 "messages have expired unread, or the topic was made anew; start the worker again"
             }
+            // librdkafka fences a member by its own new join, too, when its session has run out (its issue 3437).
+            Some(RDKafkaErrorCode::FencedInstanceId) => {
+                "another worker has the same kafka.instance, so give each its own; or this one's session ran out while it or Kafka was away, so start it again"
+            }
             Some(_) if self.inner.context().heard.is_refusal() => return self.inner.context().heard.unreachable(brokers, error),
             Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed) => {
                 client::answer_hint(error)

@@ -204,7 +204,7 @@ impl<'a> Episode<'a> {
             self.revive()?;
             Ok(self.world.committed(self.engines)? == ends)
         })?;
-        self.workers.drain(..).try_for_each(|worker| worker.stop().map(drop))?;
+        self.workers.drain(..).try_for_each(Worker::stop)?;
         self.check()?;
         let missing = published.places.iter().filter(|place| !self.truth.outcomes.contains_key(place)).count();
         ensure!(missing == 0, "Kafka has lost {missing} messages that it had acknowledged");

@@ -33,6 +33,7 @@ impl Episode<'_> {
             Fault::KillAtRandom(victim, after) => {
                 self.tally.fault(&format!("kill -9 of {} at random", victim.name()));
                 thread::sleep(after);
+                self.revive()?;
                 let index = usize::try_from(after.as_millis())? % self.workers.len();
                 let landed = self.freeze(victim, index)?;
                 self.tally.kill(RANDOM, victim, landed);

@@ -113,6 +113,26 @@ fn a_partition_that_moves_to_another_worker_loses_nothing() {
     assert_eq!(world.sql(DISTINCT), EVENTS.to_string());
 }
 
+#[test]
+fn a_worker_whose_name_another_takes_ends_and_says_so() {
+    const EVENTS: usize = 400;
+    let mut world = World::new("fenced", PARTITIONS);
+    world.set("KAFKA__INSTANCE", "district-1");
+    world.produce(&events(EVENTS, PARTITIONS));
+    let first = Worker::start(&world);
+    wait_until("the first worker has stored what there is", SOON, || world.number(DISTINCT) == 400);
+    let second = Worker::start(&world);
+    let ended = first.end();
+    let told = said(&ended);
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("another worker has the same kafka.instance, so give each its own"), "{told}");
+    world.produce(&events(2 * EVENTS, PARTITIONS)[EVENTS..]);
+    wait_until("the second worker goes on", SOON, || world.number(DISTINCT) == 800);
+    second.stop();
+    assert_in_order(&world);
+    assert_eq!(world.committed(), world.ends());
+}
+
 /// Members of the consumer group.
 fn in_group(world: &World) -> usize {
     use rdkafka::consumer::{BaseConsumer, Consumer};
