@@ -33,7 +33,7 @@ bench-ingest: tools $(VENV)/installed
 	@$(BIN)/bench-ingest --events $(EVENTS) --runs $(RUNS) --seed $(SEED) --python $(VENV)/bin/python
 
 # FACTS=200000,1000000: a quick try.
-## bench-rollup: passes by the facts stored, a rebuild, an analyst's questions, and ClickHouse's own views
+## bench-rollup: passes by the facts stored, a rebuild, an audit, an analyst's questions, and ClickHouse's own views
 bench-rollup: tools
 	$(CARGO) build --release --locked --workspace --exclude chiso-chaos --bins
 	@$(BIN)/chiso-local fetch

@@ -1,4 +1,4 @@
-//! `bench-rollup`: what passes, rebuilds and questions cost on many stored facts, beside plain SQL and ClickHouse's own views.
+//! `bench-rollup`: what passes, rebuilds, audits and questions cost on many stored facts, beside plain SQL and ClickHouse's own views.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use chiso_bench::rollup::facts::{LAST_DAY, Stock};
 use chiso_bench::rollup::server::Server;
-use chiso_bench::rollup::{passes, queries, rebuilds, views};
+use chiso_bench::rollup::{audits, passes, queries, rebuilds, views};
 use clap::Parser;
 
-/// Measure passes by the facts stored, a rebuild, ten questions, and the same figures from ClickHouse's own views.
+/// Measure passes by the facts stored, a rebuild, an audit, ten questions, and the same figures from ClickHouse's own views.
 #[derive(Parser)]
 struct Arguments {
     /// Facts stored, from the least to the most; questions are asked of the last
@@ -28,7 +28,7 @@ struct Arguments {
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
     /// What is measured
-    #[arg(long, value_delimiter = ',', default_value = "passes,questions,rebuilds,views")]
+    #[arg(long, value_delimiter = ',', default_value = "passes,questions,rebuilds,audits,views")]
     parts: Vec<Part>,
 }
 
@@ -37,6 +37,7 @@ enum Part {
     Passes,
     Questions,
     Rebuilds,
+    Audits,
     Views,
 }
 
@@ -78,6 +79,10 @@ fn measure(arguments: &Arguments) -> Result<()> {
         eprintln!("rebuilds");
         println!("### A rebuild\n\n{}", rebuilds::measure(&server, middle, arguments.runs)?);
     }
+    if let Some(middle) = stocks.get(stocks.len() / 2).filter(|_| wanted(Part::Audits)) {
+        eprintln!("audits");
+        println!("### An audit\n\n{}", audits::measure(&server, middle)?);
+    }
     if let Some(first) = stocks.first().filter(|_| wanted(Part::Views)) {
         eprintln!("views");
         println!("### Views of ClickHouse\n\n{}", views::measure(&server, first)?);
@@ -89,7 +94,7 @@ fn store(server: &Server, stock: &Stock) -> Result<()> {
     eprintln!("storing {} facts of {} wards", stock.facts, stock.wards);
     stock.store(server)?;
     eprintln!("first rebuild");
-    let took = server.rollup(&stock.database, &["rebuild", "--today", LAST_DAY])?;
+    let took = server.rollup(&stock.database, &["rebuild", "--today", LAST_DAY])?.took;
     eprintln!("{:.0} s; merging", took.as_secs_f64());
     stock.merge(server)
 }

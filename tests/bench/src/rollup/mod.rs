@@ -4,5 +4,6 @@ pub mod server;
 pub mod facts;
 pub mod passes;
 pub mod rebuilds;
+pub mod audits;
 pub mod queries;
 pub mod views;

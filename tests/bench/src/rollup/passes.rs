@@ -48,7 +48,7 @@ pub fn measure(server: &Server, stock: &Stock, runs: usize) -> Result<Passes> {
 fn pass(server: &Server, stock: &Stock, recent: u64) -> Result<Pass> {
     stock.change(server, CHANGES, recent)?;
     let since = server.now()?;
-    let wall = server.rollup(&stock.database, &["run", "--once", "--today", LAST_DAY])?;
+    let wall = server.rollup(&stock.database, &["run", "--once", "--today", LAST_DAY])?.took;
     let words: Vec<&str> = STAGES.iter().take(STAGES.len() - 1).map(|(word, _)| *word).collect();
     Ok(Pass { wall, stages: server.stages(&stock.database, &since, &words)? })
 }

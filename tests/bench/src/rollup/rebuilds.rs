@@ -35,7 +35,7 @@ const TABLES: [&str; 4] = ["cells", "last_states", "summands", "rollup_rows"];
 pub fn measure(server: &Server, stock: &Stock, runs: usize) -> Result<String> {
     stock.note_periods(server)?;
     let (mut right, mut lost, mut plains) = (Vec::new(), Vec::new(), Vec::new());
-    let rebuild = || server.rollup(&stock.database, &["rebuild", "--today", LAST_DAY]);
+    let rebuild = || server.rollup(&stock.database, &["rebuild", "--today", LAST_DAY]).map(|ended| ended.took);
     for run in 0..runs {
         right.push(rebuild()?);
         let table = format!("bench_plain_{run}");

@@ -2,12 +2,15 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use chiso_tests::engines::{Local, Servers};
 use tempfile::TempDir;
+
+use crate::meter::peak_kib;
 
 /// The engines of `chiso-local`, running; stopped and removed when this is dropped.
 pub struct Server {
@@ -16,6 +19,16 @@ pub struct Server {
     // Fields are dropped in this order.
     _local: Local,
     _folder: Option<TempDir>,
+}
+
+/// A `chiso-rollup` that has ended well.
+pub struct Ended {
+    /// From its start to its end.
+    pub took: Duration,
+    /// The most memory that it had in RAM.
+    pub peak_kib: u64,
+    /// What it printed.
+    pub stdout: Vec<u8>,
 }
 
 /// What a kind of statement has cost in a stretch of time.
@@ -73,17 +86,22 @@ impl Server {
         answer.parse().with_context(|| format!("{statement} answers {answer}"))
     }
 
-    /// Runs `chiso-rollup` on a database; how long it took.
+    /// Runs `chiso-rollup` on a database.
     ///
     /// # Errors
     /// It fails.
-    pub fn rollup(&self, database: &str, arguments: &[&str]) -> Result<Duration> {
+    pub fn rollup(&self, database: &str, arguments: &[&str]) -> Result<Ended> {
         let begin = Instant::now();
         let mut command = Command::new(self.programs.join("chiso-rollup"));
         command.args(arguments).envs(self.servers.settings()).env("CHISO__CLICKHOUSE__DATABASE", database);
-        let output = command.env("CHISO__LOG__FILTER", "warn").output().context("cannot start chiso-rollup")?;
-        ensure!(output.status.success(), "chiso-rollup {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(begin.elapsed())
+        command.env("CHISO__LOG__FILTER", "warn").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().context("cannot start chiso-rollup")?;
+        let watch = watch_peak(child.id().cast_signed());
+        let output = child.wait_with_output()?;
+        let took = begin.elapsed();
+        let said = || format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        ensure!(output.status.success(), "chiso-rollup {arguments:?}: {}", said());
+        Ok(Ended { took, peak_kib: watch.join().unwrap_or_default(), stdout: output.stdout })
     }
 
     /// The moment of ClickHouse, for [`Server::stages`].
@@ -120,4 +138,16 @@ impl Server {
         }
         Ok(stages)
     }
+}
+
+/// Looks again and again how much memory a process had, until it ends.
+fn watch_peak(pid: i32) -> JoinHandle<u64> {
+    thread::spawn(move || {
+        let mut most = 0;
+        while let Some(peak) = peak_kib(pid) {
+            most = peak;
+            thread::sleep(Duration::from_millis(50));
+        }
+        most
+    })
 }
