@@ -1,4 +1,4 @@
--- Lost rows that marks have touched, stored or not: whoever worked before and was only paused may be about to write them.
+-- Lost rows that marks have touched, stored or not: a statement of whoever worked before may be under way that writes them.
 (
     SELECT calendar, period, level, area AS area_id, indicator, '' AS within
     FROM (<lost>) AS lost

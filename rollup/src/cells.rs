@@ -7,6 +7,7 @@ use clickhouse::Client;
 use clickhouse::query::Query;
 use uuid::Uuid;
 
+use crate::claim::STILL_HOLDS;
 use crate::failure::Failure;
 use crate::sql::{names, with_settings};
 use crate::touched::Family;
@@ -33,11 +34,8 @@ FROM
 GROUP BY indicator, ward, date
 HAVING max(seen) > sum(stored) OR sum(stored) = 0";
 
-/// Holds until a later epoch is claimed, as ClickHouse knows it when it begins with the statement. Of cells made of the same events the
-/// last one written stays, so who wakes up too late must write none: the kind of an indicator may be another one since.
-const STILL_HOLDS: &str = "(SELECT max(epoch) FROM claims) = {epoch:UInt32}";
-
-/// Recomputes the cells that the marks of these batches name, of indicators of a family; none if a later epoch was claimed.
+/// Recomputes the cells that the marks of these batches name, of indicators of a family; none if a later epoch was claimed: of cells made
+/// of the same events the last one written stays, and the kind of an indicator may be another one since.
 pub fn insert_marked(client: &Client, (generation, epoch): (u32, u32), (batches, family): (&[Uuid], Family)) -> Query {
     let marked = "(date, indicator, ward) IN
         (SELECT date, indicator, ward FROM marks

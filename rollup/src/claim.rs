@@ -7,6 +7,10 @@ use uuid::Uuid;
 
 use crate::failure::Failure;
 
+/// [`Claim::still_holds`] as a condition in a statement that writes, as ClickHouse knows it when it begins with it: who was paused just before, and wakes
+/// up when another has taken over, writes nothing. What is under way at that moment, versions decide.
+pub(crate) const STILL_HOLDS: &str = "(SELECT max(epoch) FROM claims) = {epoch:UInt32}";
+
 /// The right to write rollups with the versions of one epoch, until somebody claims a later one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Claim {

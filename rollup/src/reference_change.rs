@@ -6,6 +6,7 @@ use chiso_schemas::calendar::Period;
 use chiso_schemas::store::Store;
 
 use crate::cells::CellScope;
+use crate::claim::STILL_HOLDS;
 use crate::failure::Failure;
 use crate::last_states;
 use crate::scope::{STEP_PERIODS_MAX, Volume, cell_steps, reached_periods, volumes};
@@ -116,10 +117,10 @@ async fn forget_moved(work: &mut Work<'_>, last: u32) -> Result<(), Failure> {
         "INSERT INTO summands (calendar, period, indicator, within, ward, gone, version)
          SELECT calendar, period, indicator, within, ward, true, {{version:UInt64}}
          FROM summands FINAL
-         WHERE NOT gone AND ward IN ({MOVED})
+         WHERE {STILL_HOLDS} AND NOT gone AND ward IN ({MOVED})
            AND (ward, within) NOT IN (SELECT ward, areas[2] FROM reference_chains WHERE generation = {{generation:UInt32}})"
     );
-    let done = of(store.write(), &sql).param("version", version).execute().await;
+    let done = of(store.write(), &sql).param("epoch", work.turn.claim.epoch).param("version", version).execute().await;
     Ok(done.map_err(store.during("take wards out of the areas where they lay"))?)
 }
 

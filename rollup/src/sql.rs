@@ -6,6 +6,8 @@ use clickhouse::query::Query;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::claim::STILL_HOLDS;
+
 /// What the queries of rows know of the scope; begins a `WITH`.
 const SCOPE: &str = include_str!("../sql/scope.sql");
 /// Rows of wards, from the cells; goes on with the `WITH`.
@@ -60,9 +62,9 @@ const ROW_DIGEST: &str = "cityHash64(CAST(
 /// Which rows of a scope are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Written {
-    /// All, so that they win over whatever a predecessor that was only paused is about to write.
+    /// All, so that they win over whatever a statement of a predecessor writes that is under way.
     All,
-    /// Those that are not stored like that. Whatever changed while a predecessor was paused was written by passes.
+    /// Those that are not stored like that. Whatever changed since a predecessor began with a statement was written by passes.
     Differing,
 }
 
@@ -114,10 +116,10 @@ impl Scope {
         format!("(WITH\n{},\n{},\n{})", self.known(), all_wards(), areas(NEAREST_SUMS))
     }
 
-    /// Writes the ward rows of the scope as summands, and as gone those that are no longer computed; to be made before
-    /// [`Scope::insert_rows`].
-    pub fn insert_wards(&self, client: &Client, written: Written, version: u64) -> Query {
-        self.query(client, &self.all_wards_text(written)).param("version", version)
+    /// Writes the ward rows of the scope as summands, and as gone those that are no longer computed; nothing if a later epoch was claimed.
+    /// To be made before [`Scope::insert_rows`].
+    pub fn insert_wards(&self, client: &Client, written: Written, (epoch, version): (u32, u64)) -> Query {
+        self.query(client, &self.all_wards_text(written)).param("epoch", epoch).param("version", version)
     }
 
     fn all_wards_text(&self, written: Written) -> String {
@@ -133,21 +135,21 @@ impl Scope {
              SELECT {WARD_COLUMNS}, within, NOT is_computed, {{version:UInt64}}
              FROM ({computed}) AS computed
              FULL JOIN ({stored}) AS stored USING (calendar, period, indicator, within, ward)
-             WHERE {}",
+             WHERE {} AND {STILL_HOLDS}",
             self.known(),
             all_wards(),
             written.condition()
         )
     }
 
-    /// Writes these ward rows as summands, as far as the condition holds; an `INSERT`.
+    /// Writes these ward rows as summands, as far as the condition holds; nothing if a later epoch was claimed. An `INSERT`.
     pub(crate) fn wards_text(&self, wards: &str, condition: &str) -> String {
         format!(
             "INSERT INTO summands ({WARD_COLUMNS}, within, gone, version)
              WITH\n{},\n{wards}
              SELECT {WARD_COLUMNS}, areas[2], false, {{version:UInt64}}
              FROM {WARDS_WITHIN}
-             WHERE {condition}",
+             WHERE {condition} AND {STILL_HOLDS}",
             self.known()
         )
     }
@@ -165,7 +167,8 @@ impl Scope {
         self.query(client, &sql).param("epoch", epoch)
     }
 
-    /// Writes the rows of the scope, and as gone those that were noted as stored and are no longer computed, in one block.
+    /// Writes the rows of the scope, and as gone those that were noted as stored and are no longer computed, in one block; nothing if a
+    /// later epoch was claimed.
     pub fn insert_rows(&self, client: &Client, written: Written, (epoch, version): (u32, u64)) -> Query {
         self.one_block(client, &self.rows_text(written), version).param("epoch", epoch)
     }
@@ -185,13 +188,13 @@ impl Scope {
              SELECT {COLUMNS}, if(is_computed, within, stored_within), NOT is_computed, {{version:UInt64}}
              FROM (SELECT *, true AS is_computed, {ROW_DIGEST} AS digest FROM {rows}) AS computed
              FULL JOIN ({stored}) AS stored USING (calendar, period, level, area_id, indicator)
-             WHERE {}",
+             WHERE {} AND {STILL_HOLDS}",
             self.known(),
             written.condition()
         )
     }
 
-    /// Writes the computed rows, and as gone those from a list of others that are not computed.
+    /// Writes the computed rows, and as gone those from a list of others that are not computed; nothing if a later epoch was claimed.
     pub(crate) fn replacing(&self, rows: &str, others: Option<&str>) -> String {
         let rows = format!("SELECT {COLUMNS}, within, false AS gone FROM {rows}");
         let all = others.map_or_else(
@@ -209,7 +212,7 @@ impl Scope {
             "INSERT INTO rollup_rows ({COLUMNS}, within, gone, version)
              WITH
              {known}
-             SELECT {COLUMNS}, within, gone, {{version:UInt64}} FROM ({all})"
+             SELECT {COLUMNS}, within, gone, {{version:UInt64}} FROM ({all}) WHERE {STILL_HOLDS}"
         )
     }
 

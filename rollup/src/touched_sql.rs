@@ -5,6 +5,7 @@ use clickhouse::Client;
 use clickhouse::query::Query;
 use uuid::Uuid;
 
+use crate::claim::STILL_HOLDS;
 use crate::reference_change::UNITS;
 use crate::sql::{OF_SCOPE, STEP_WARDS, Scope, areas, names, rows_of_wards, ward_rows};
 use crate::touched::Family;
@@ -87,7 +88,9 @@ impl Touched<'_> {
 
     /// Writes summands that were not computed as gone.
     pub fn insert_gone_wards(&self, client: &Client) -> Query {
-        self.query(client, &self.text(&SUMMANDS_GONE.replace("<is stored>", if self.by_marks { "true" } else { IS_STORED })))
+        let is_stored = if self.by_marks { "true" } else { IS_STORED };
+        let text = SUMMANDS_GONE.replace("<is stored>", is_stored).replace("<still holds>", STILL_HOLDS);
+        self.query(client, &self.text(&text))
     }
 
     /// Writes the rows, wards and the areas above them, and as gone those that are no longer computed, in one block.

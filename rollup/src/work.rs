@@ -68,7 +68,7 @@ impl Work<'_> {
     pub(crate) async fn whole(&mut self, scope: &Scope, written: Written) -> Result<(), Failure> {
         let (store, epoch, step) = (self.store, self.turn.claim.epoch, self.turn.next_step(self.store).await?);
         let version = self.turn.claim.version(step);
-        let done = scope.insert_wards(store.write(), written, version).execute().await;
+        let done = scope.insert_wards(store.write(), written, (epoch, version)).execute().await;
         done.map_err(store.during("compute the rows of wards"))?;
         let done = scope.insert_rows(store.write(), written, (epoch, version)).execute().await;
         done.map_err(store.during("write rollup rows"))?;

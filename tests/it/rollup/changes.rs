@@ -93,14 +93,8 @@ fn a_change_recomputes_no_more_than_it_touches() {
 
 #[test]
 fn a_unit_that_there_is_no_more_counts_nowhere() {
-    // A merger takes place some days later than was said first, so the new ward has another unit id, and back.
     let world = small_world_with("redated", &[fact("s", "bts-stations", "00101", "2025-12-10", json!({ "value": 7 }))]);
-    let redated = ReferenceCopy::of(&small_country());
-    redated
-        .replace("admin-units/units.csv", "P01@2025-07-01,2025-10-01,2026-01-31", "P01@2025-07-01,2025-10-01,2026-02-04")
-        .replace("admin-units/units.csv", "W00105@2026-02-01", "W00105@2026-02-05")
-        .replace("admin-units/units.csv", "P01@2025-07-01,2026-02-01,", "P01@2025-07-01,2026-02-05,")
-        .replace("admin-units/lineage.csv", "W00105@2026-02-01,whole,2026-02-01", "W00105@2026-02-05,whole,2026-02-05");
+    let redated = redated();
     let shown = || {
         world.sql(
             "SELECT area_id, value FROM rollups WHERE calendar = 'civil' AND period = '2026-M02' ORDER BY area_id FORMAT TSVRaw",
@@ -114,6 +108,16 @@ fn a_unit_that_there_is_no_more_counts_nowhere() {
         assert_eq!(shown(), expected(ward));
         world.rollup(&["audit", "--today", TODAY]).ok();
     }
+}
+
+/// The small country whose last merger takes place some days later, so that the new ward has another unit id.
+pub(crate) fn redated() -> ReferenceCopy {
+    let copy = ReferenceCopy::of(&small_country());
+    copy.replace("admin-units/units.csv", "P01@2025-07-01,2025-10-01,2026-01-31", "P01@2025-07-01,2025-10-01,2026-02-04")
+        .replace("admin-units/units.csv", "W00105@2026-02-01", "W00105@2026-02-05")
+        .replace("admin-units/units.csv", "P01@2025-07-01,2026-02-01,", "P01@2025-07-01,2026-02-05,")
+        .replace("admin-units/lineage.csv", "W00105@2026-02-01,whole,2026-02-01", "W00105@2026-02-05,whole,2026-02-05");
+    copy
 }
 
 /// The small country with a change of every kind that takes no fact its place.

@@ -1,5 +1,6 @@
 //! A line to ClickHouse that stops at a statement: what has sent it can then be killed or stopped right there.
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Stdio;
@@ -12,12 +13,17 @@ use crate::harness::{World, wait_until};
 
 /// How long a command may take to come to a statement.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How a statement asks whether a later epoch was claimed, and a question of the same length that is never denied.
+const STILL_HOLDS: &str = "(SELECT max(epoch) FROM claims) = {epoch:UInt32}";
+const ALWAYS_HOLDS: &str = "(SELECT max(epoch) FROM claims) >={epoch:UInt32}";
 
 /// Where the line stops.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stop {
     /// Before ClickHouse gets the first statement that begins like this.
     Before(&'static str),
+    /// The same; ClickHouse then takes it for one that it had begun with before: it does not see that a later epoch was claimed.
+    Within(&'static str),
     /// When ClickHouse has answered the statement with this number, the first being 1, of those that write.
     After(u32),
     /// The same, of those that write or make something.
@@ -51,6 +57,7 @@ pub(crate) struct Gate {
     stop: Stop,
     written: AtomicU32,
     reached: AtomicBool,
+    blinded: AtomicBool,
     opened: Mutex<bool>,
     opens: Condvar,
 }
@@ -62,6 +69,7 @@ impl Gate {
             stop,
             written: AtomicU32::new(0),
             reached: AtomicBool::new(false),
+            blinded: AtomicBool::new(false),
             opened: Mutex::new(false),
             opens: Condvar::new(),
         });
@@ -86,6 +94,11 @@ impl Gate {
     /// Waits until it has.
     pub(crate) fn wait(&self) {
         wait_until("the statement is reached", PATIENCE, || self.is_reached());
+    }
+
+    /// Whether statements were kept from seeing later epochs, if they were to be.
+    pub(crate) fn has_done_its_part(&self) -> bool {
+        self.blinded.load(Ordering::SeqCst) || !matches!(self.stop, Stop::Within(_))
     }
 
     /// Lets everything through from now on.
@@ -118,30 +131,44 @@ impl Gate {
                         .replace("%60", "")
                         .replace('`', "");
                     match self.stop {
-                        Stop::Before(begin) if text.contains(begin) && !self.is_reached() => self.halt(),
+                        Stop::Before(begin) | Stop::Within(begin) if text.contains(begin) && !self.is_reached() => self.halt(),
                         Stop::After(number) | Stop::Making(number) if self.counts(&text) => {
                             let is_it = self.written.fetch_add(1, Ordering::SeqCst) + 1 == number;
                             halts_after.store(is_it, Ordering::SeqCst);
                         }
                         _ => {}
                     }
+                    self.blind(bytes)
                 });
             });
-            pump(&server, client, |_| {
+            pump(&server, client, |bytes| {
                 if halts_after.swap(false, Ordering::SeqCst) {
                     self.halt();
                 }
+                Cow::Borrowed(bytes)
             });
         });
     }
+
+    /// Lets what comes after [`Stop::Within`] see no later epoch.
+    fn blind<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let is_after = matches!(self.stop, Stop::Within(_)) && self.is_reached();
+        match str::from_utf8(bytes) {
+            Ok(text) if is_after && text.contains(STILL_HOLDS) => {
+                self.blinded.store(true, Ordering::SeqCst);
+                Cow::Owned(text.replace(STILL_HOLDS, ALWAYS_HOLDS).into_bytes())
+            }
+            _ => Cow::Borrowed(bytes),
+        }
+    }
 }
 
-/// Copies until the end, then closes both.
-fn pump(mut from: &TcpStream, mut to: &TcpStream, look: impl Fn(&[u8])) {
+/// Copies what passes until the end, then closes both.
+fn pump(mut from: &TcpStream, mut to: &TcpStream, pass: impl Fn(&[u8]) -> Cow<'_, [u8]>) {
     let mut buffer = vec![0; 1 << 18];
     while let Ok(count) = from.read(&mut buffer) {
-        look(&buffer[..count]);
-        if count == 0 || to.write_all(&buffer[..count]).is_err() {
+        let passed = pass(&buffer[..count]);
+        if count == 0 || to.write_all(&passed).is_err() {
             break;
         }
     }

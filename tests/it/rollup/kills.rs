@@ -13,7 +13,7 @@ use chrono::{Days, NaiveDate};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use super::changes::changed;
+use super::changes::{changed, redated};
 use super::gate::{Gate, Stop, killed_after};
 use super::{Scheduler, TODAY, fact, small_world_with};
 use crate::conformance::portions::check;
@@ -174,10 +174,10 @@ fn has_done_all(world: &World) -> bool {
     world.number(waiting) == 0 && world.rollup(&["status"]).ok().contains("0 with 0 cells")
 }
 
-/// A scheduler that is stopped before a statement when something has happened in its world, and the line that holds it there.
-fn stopped(world: &mut World, folder: &Path, statement: &'static str, happen: impl FnOnce(&World)) -> (Scheduler, Arc<Gate>) {
+/// A scheduler that is stopped at a statement when something has happened in its world, and the line that holds it there.
+fn stopped(world: &mut World, folder: &Path, stop: Stop, happen: impl FnOnce(&World)) -> (Scheduler, Arc<Gate>) {
     let direct = world.engines.clickhouse_url.clone();
-    let (address, gate) = Gate::start(Stop::Before(statement), &direct);
+    let (address, gate) = Gate::start(stop, &direct);
     world.set("CLICKHOUSE__URL", address);
     let first = Scheduler::start(world, folder, "first");
     world.set("CLICKHOUSE__URL", direct);
@@ -200,15 +200,16 @@ fn wake(first: &Scheduler, gate: &Gate) {
     gate.open();
     first.signal(Signal::SIGCONT);
     wait_until("the first sees that it was replaced", PATIENCE, || first.log().contains("another scheduler has taken over"));
+    assert!(gate.has_done_its_part(), "no statement asked for later epochs");
 }
 
-/// One scheduler is stopped before a statement, another takes over, and then the first goes on where it was.
-fn stopped_before(name: &str, statement: &'static str) {
+/// One scheduler is stopped at a statement, another takes over, and then the first goes on where it was.
+fn stopped_at(name: &str, stop: Stop) {
     let mut story = Story::begin(name);
     let reader = Reader::start(&story.world);
     let folder = tempfile::tempdir().unwrap();
     let messages = story.take(100);
-    let (first, gate) = stopped(&mut story.world, folder.path(), statement, |world| store(world, &messages));
+    let (first, gate) = stopped(&mut story.world, folder.path(), stop, |world| store(world, &messages));
     let second = successor(&story.world, folder.path());
     story.tell(100);
     wait_until("the second has done all", PATIENCE, || has_done_all(&story.world));
@@ -230,10 +231,10 @@ fn stated(world: &World) {
 }
 
 /// One scheduler is stopped while it writes rows of a fact, and wakes up when the fact is withdrawn and another has done all.
-fn woken_too_late(name: &str, statement: &'static str) {
+fn woken_too_late(name: &str, stop: Stop) {
     let mut world = small_world_with(name, &[received("first", "00303", json!({ "value": 3 }))]);
     let folder = tempfile::tempdir().unwrap();
-    let (first, gate) = stopped(&mut world, folder.path(), statement, stated);
+    let (first, gate) = stopped(&mut world, folder.path(), stop, stated);
     world.publish_events([received("b", "00301", json!({ "record": "a", "revision": 1, "retracted": true }))]);
     world.catch_up();
     let second = successor(&world, folder.path());
@@ -247,15 +248,42 @@ fn woken_too_late(name: &str, statement: &'static str) {
 
 #[test]
 fn a_scheduler_that_wakes_too_late_writes_no_row_of_a_fact_that_was_withdrawn() {
-    woken_too_late("late_rows", "INSERT INTO rollup_rows");
-    woken_too_late("late_summands", "INSERT INTO summands");
+    woken_too_late("late_rows", Stop::Before("INSERT INTO rollup_rows"));
+    woken_too_late("late_summands", Stop::Before("INSERT INTO summands"));
+}
+
+#[test]
+fn what_clickhouse_writes_for_who_was_replaced_is_no_row_of_a_fact_that_was_withdrawn() {
+    woken_too_late("under_way_rows", Stop::Within("INSERT INTO rollup_rows"));
+    woken_too_late("under_way_summands", Stop::Within("INSERT INTO summands"));
+}
+
+#[test]
+fn a_scheduler_that_wakes_too_late_writes_no_first_row_of_a_unit_that_there_is_no_more() {
+    for (name, statement) in [("late_unit_rows", "INSERT INTO rollup_rows"), ("late_unit_summands", "INSERT INTO summands")] {
+        let mut world = small_world_with(name, &[received("first", "00303", json!({ "value": 3 }))]);
+        let folder = tempfile::tempdir().unwrap();
+        let (first, gate) = stopped(&mut world, folder.path(), Stop::Before(statement), |world| {
+            world.publish_events([fact("s", "bts-stations", "00101", "2025-12-10", json!({ "value": 7 }))]);
+            world.catch_up();
+        });
+        world.migrate_from(redated().path()).ok();
+        let second = successor(&world, folder.path());
+        wait_until("the second has done all", PATIENCE, || has_done_all(&world));
+        wake(&first, &gate);
+        first.stop();
+        second.stop();
+        assert_eq!(world.number("SELECT count() FROM rollups WHERE area_id = 'W00105@2026-02-01'"), 0, "a row of no unit");
+        assert!(world.number("SELECT count() FROM rollups WHERE area_id = 'W00105@2026-02-05'") > 0);
+        world.rollup(&["audit", "--today", TODAY]).ok();
+    }
 }
 
 #[test]
 fn a_scheduler_that_wakes_too_late_writes_no_cell_of_older_reference_data() {
     let mut world = small_world_with("late_cells", &[received("first", "00303", json!({ "value": 3 }))]);
     let folder = tempfile::tempdir().unwrap();
-    let (first, gate) = stopped(&mut world, folder.path(), "INSERT INTO cells", stated);
+    let (first, gate) = stopped(&mut world, folder.path(), Stop::Before("INSERT INTO cells"), stated);
     // A flow is a stock from now on: its cells have another form, made of the same events.
     world.migrate_from(changed().path()).ok();
     let second = successor(&world, folder.path());
@@ -268,10 +296,15 @@ fn a_scheduler_that_wakes_too_late_writes_no_cell_of_older_reference_data() {
 
 #[test]
 fn a_scheduler_may_be_stopped_between_reading_and_writing() {
-    stopped_before("before_writing", "INSERT INTO rollup_rows");
+    stopped_at("before_writing", Stop::Before("INSERT INTO rollup_rows"));
+}
+
+#[test]
+fn a_scheduler_may_be_replaced_while_clickhouse_writes_for_it() {
+    stopped_at("within_writing", Stop::Within("INSERT INTO rollup_rows"));
 }
 
 #[test]
 fn a_scheduler_may_be_stopped_between_writing_and_retiring() {
-    stopped_before("before_retiring", "INSERT INTO retired");
+    stopped_at("before_retiring", Stop::Before("INSERT INTO retired"));
 }
