@@ -86,8 +86,8 @@ pub(crate) async fn drop_epoch(store: &Store, table: &str, epoch: u32) -> Result
     Ok(store.write().query_raw(&sql).execute().await.map_err(store.during(format!("empty {table}")))?)
 }
 
-/// Forgets what passes have left that ended in the middle. Not what is younger than an hour: a pass that is only paused would
-/// take what is missing for rows that are gone, until a later epoch has done its work again.
+/// Forgets what passes have left that ended in the middle. Not what is younger than an hour: a statement of such a pass may be under
+/// way, and would take what is missing for rows that are gone.
 ///
 /// # Errors
 /// ClickHouse does not answer.

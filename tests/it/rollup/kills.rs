@@ -224,74 +224,69 @@ fn stopped_at(name: &str, stop: Stop) {
     assert!(reader.end() > 10);
 }
 
-/// States a fact of a ward that has none.
-fn stated(world: &World) {
-    world.publish_events([received("a", "00301", json!({ "value": 7 }))]);
-    world.catch_up();
-}
-
-/// One scheduler is stopped while it writes rows of a fact, and wakes up when the fact is withdrawn and another has done all.
-fn woken_too_late(name: &str, stop: Stop) {
+/// One scheduler is stopped while it works on a fact, and wakes up when something else has happened and another has done all. What is
+/// there then, in which an audit finds nothing.
+fn woken_too_late(name: &str, stop: Stop, fact: String, meanwhile: impl FnOnce(&World)) -> World {
     let mut world = small_world_with(name, &[received("first", "00303", json!({ "value": 3 }))]);
     let folder = tempfile::tempdir().unwrap();
-    let (first, gate) = stopped(&mut world, folder.path(), stop, stated);
-    world.publish_events([received("b", "00301", json!({ "record": "a", "revision": 1, "retracted": true }))]);
-    world.catch_up();
+    let (first, gate) = stopped(&mut world, folder.path(), stop, |world| state(world, fact));
+    meanwhile(&world);
     let second = successor(&world, folder.path());
     wait_until("the second has done all", PATIENCE, || has_done_all(&world));
     wake(&first, &gate);
     first.stop();
     second.stop();
-    assert_eq!(world.number("SELECT count() FROM rollups WHERE area_id LIKE 'W00301%'"), 0, "a row of a fact that was withdrawn");
     world.rollup(&["audit", "--today", TODAY]).ok();
+    world
+}
+
+fn state(world: &World, event: String) {
+    world.publish_events([event]);
+    world.catch_up();
+}
+
+/// A fact of a ward that has none.
+fn lone_fact() -> String {
+    received("a", "00301", json!({ "value": 7 }))
+}
+
+/// The fact is withdrawn while the first sleeps.
+fn woken_after_withdrawal(name: &str, stop: Stop) {
+    let withdrawn = received("b", "00301", json!({ "record": "a", "revision": 1, "retracted": true }));
+    let world = woken_too_late(name, stop, lone_fact(), |world| state(world, withdrawn));
+    assert_eq!(world.number("SELECT count() FROM rollups WHERE area_id LIKE 'W00301%'"), 0, "a row of a fact that was withdrawn");
 }
 
 #[test]
 fn a_scheduler_that_wakes_too_late_writes_no_row_of_a_fact_that_was_withdrawn() {
-    woken_too_late("late_rows", Stop::Before("INSERT INTO rollup_rows"));
-    woken_too_late("late_summands", Stop::Before("INSERT INTO summands"));
+    woken_after_withdrawal("late_rows", Stop::Before("INSERT INTO rollup_rows"));
+    woken_after_withdrawal("late_summands", Stop::Before("INSERT INTO summands"));
 }
 
 #[test]
 fn what_clickhouse_writes_for_who_was_replaced_is_no_row_of_a_fact_that_was_withdrawn() {
-    woken_too_late("under_way_rows", Stop::Within("INSERT INTO rollup_rows"));
-    woken_too_late("under_way_summands", Stop::Within("INSERT INTO summands"));
+    woken_after_withdrawal("under_way_rows", Stop::Within("INSERT INTO rollup_rows"));
+    woken_after_withdrawal("under_way_summands", Stop::Within("INSERT INTO summands"));
 }
 
 #[test]
 fn a_scheduler_that_wakes_too_late_writes_no_first_row_of_a_unit_that_there_is_no_more() {
     for (name, statement) in [("late_unit_rows", "INSERT INTO rollup_rows"), ("late_unit_summands", "INSERT INTO summands")] {
-        let mut world = small_world_with(name, &[received("first", "00303", json!({ "value": 3 }))]);
-        let folder = tempfile::tempdir().unwrap();
-        let (first, gate) = stopped(&mut world, folder.path(), Stop::Before(statement), |world| {
-            world.publish_events([fact("s", "bts-stations", "00101", "2025-12-10", json!({ "value": 7 }))]);
-            world.catch_up();
+        let first_fact = fact("s", "bts-stations", "00101", "2025-12-10", json!({ "value": 7 }));
+        let world = woken_too_late(name, Stop::Before(statement), first_fact, |world| {
+            world.migrate_from(redated().path()).ok();
         });
-        world.migrate_from(redated().path()).ok();
-        let second = successor(&world, folder.path());
-        wait_until("the second has done all", PATIENCE, || has_done_all(&world));
-        wake(&first, &gate);
-        first.stop();
-        second.stop();
         assert_eq!(world.number("SELECT count() FROM rollups WHERE area_id = 'W00105@2026-02-01'"), 0, "a row of no unit");
         assert!(world.number("SELECT count() FROM rollups WHERE area_id = 'W00105@2026-02-05'") > 0);
-        world.rollup(&["audit", "--today", TODAY]).ok();
     }
 }
 
 #[test]
 fn a_scheduler_that_wakes_too_late_writes_no_cell_of_older_reference_data() {
-    let mut world = small_world_with("late_cells", &[received("first", "00303", json!({ "value": 3 }))]);
-    let folder = tempfile::tempdir().unwrap();
-    let (first, gate) = stopped(&mut world, folder.path(), Stop::Before("INSERT INTO cells"), stated);
-    // A flow is a stock from now on: its cells have another form, made of the same events.
-    world.migrate_from(changed().path()).ok();
-    let second = successor(&world, folder.path());
-    wait_until("the second has done all", PATIENCE, || has_done_all(&world));
-    wake(&first, &gate);
-    first.stop();
-    second.stop();
-    world.rollup(&["audit", "--today", TODAY]).ok();
+    woken_too_late("late_cells", Stop::Before("INSERT INTO cells"), lone_fact(), |world| {
+        // A flow is a stock from now on: its cells have another form, made of the same events.
+        world.migrate_from(changed().path()).ok();
+    });
 }
 
 #[test]
